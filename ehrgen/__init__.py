@@ -1,0 +1,1 @@
+"""Which loss teaches what: an ablation pipeline for generators of diagnosis histories."""

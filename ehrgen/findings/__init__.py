@@ -1,0 +1,1 @@
+"""What did we find? Arithmetic on results."""

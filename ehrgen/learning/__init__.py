@@ -1,0 +1,1 @@
+"""How does it learn? The only room that imports torch and transformers."""

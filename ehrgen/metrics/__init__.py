@@ -1,0 +1,1 @@
+"""How good are the patients it makes? Never sees a model."""

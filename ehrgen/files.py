@@ -17,9 +17,12 @@ def replacing(target: Path) -> Iterator[Path]:
     target.parent.mkdir(parents=True, exist_ok=True)
     holder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:
-        yield holder / target.name
+        fresh = holder / target.name
+        yield fresh
+        if not fresh.exists():
+            raise FileNotFoundError(f"{target}: nothing was written; what was there before is untouched")
         if target.is_dir() and not target.is_symlink():
-            shutil.rmtree(target)
-        os.replace(holder / target.name, target)
+            os.rename(target, holder / "old")  # a folder cannot be replaced in one step; it goes with the holder
+        os.replace(fresh, target)
     finally:
         shutil.rmtree(holder, ignore_errors=True)

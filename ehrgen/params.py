@@ -73,7 +73,7 @@ def _explain(problem: Any, schema: type[Settings], where: str) -> str:
     *parents, key = [str(part) for part in problem["loc"]] or [""]
     path = ".".join([where, *parents])
     if problem["type"] == "extra_forbidden":
-        return f"{path}: unknown key '{key}'; known keys: {', '.join(sorted(_fields(schema, parents)))}"
+        return f"{path}: unknown key {key!r}; known keys: {', '.join(sorted(_fields(schema, parents)))}"
     return f"{path}.{key}: {problem['msg']} (found {problem['input']!r})"
 
 

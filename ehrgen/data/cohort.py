@@ -24,6 +24,7 @@ from typing import Self
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from ehrgen.files import replacing
 
@@ -31,7 +32,7 @@ SEXES = ("F", "M")
 SPLITS = ("train", "validation", "heldout", "heldout2", "synthetic", "unassigned")
 AGE_EDGES = (2, 12, 18, 40, 65)
 AGE_BRACKETS = ("0-2", "2-12", "12-18", "18-40", "40-65", "65+")
-CODE_PATTERN = r"(?:\d{3}|V\d{2}|E\d{3})\d{0,2}"
+CODE_PATTERN = r"(?:[0-9]{3}|V[0-9]{2}|E[0-9]{3})[0-9]{0,2}"
 
 PATIENT_COLUMNS = {"patient_id": "int64", "sex": "str", "age_years": "float64", "split": "str"}
 DIAGNOSIS_COLUMNS = {"patient_id": "int64", "visit": "int32", "position": "int32", "code": "str"}
@@ -88,9 +89,11 @@ class Cohort:
         for name in ("patients.parquet", "diagnoses.parquet"):
             if not (folder / name).exists():
                 raise CohortError(f"{folder}: {name} is missing; a cohort is written by `ingest` or `sample`")
-        return cls(
-            pd.read_parquet(folder / "patients.parquet"), pd.read_parquet(folder / "diagnoses.parquet")
-        )
+        try:
+            tables = [pd.read_parquet(folder / f"{table}.parquet") for table in ("patients", "diagnoses")]
+        except pa.ArrowException as error:
+            raise CohortError(f"{folder}: not readable as parquet: {error}") from error
+        return cls(*tables)
 
     def save(self, folder: Path) -> None:
         """Write the two parquet files; an older cohort in `folder` is replaced once they are complete."""
@@ -103,9 +106,7 @@ class Cohort:
         """The sub-cohort of these patients, in ascending id."""
         keep = self.patients["patient_id"].isin(patient_ids)
         rows = self.diagnoses["patient_id"].isin(patient_ids)
-        return type(self)(
-            self.patients[keep].reset_index(drop=True), self.diagnoses[rows].reset_index(drop=True)
-        )
+        return type(self)(self.patients[keep].reset_index(drop=True), self.diagnoses[rows].reset_index(drop=True))
 
     def of_split(self, split: str) -> Self:
         """The sub-cohort of one split.
@@ -188,9 +189,7 @@ def _check(patients: pd.DataFrame, diagnoses: pd.DataFrame) -> None:
 def _check_columns(table: str, frame: pd.DataFrame, columns: dict[str, str]) -> None:
     missing = [name for name in columns if name not in frame.columns]
     if missing:
-        raise CohortError(
-            f"{table}: column {', '.join(missing)} missing; found {', '.join(map(str, frame.columns))}"
-        )
+        raise CohortError(f"{table}: column {', '.join(missing)} missing; found {', '.join(map(str, frame.columns))}")
     for name, kind in columns.items():
         found = frame[name].dtype
         if frame[name].isna().any():
@@ -201,6 +200,4 @@ def _check_columns(table: str, frame: pd.DataFrame, columns: dict[str, str]) -> 
 
 def _refuse(bad: np.ndarray, rule: str) -> None:
     if bad.any():
-        raise CohortError(
-            f"{rule}; broken by {int(bad.sum())} of {len(bad)} rows, first at row {int(np.argmax(bad))}"
-        )
+        raise CohortError(f"{rule}; broken by {int(bad.sum())} of {len(bad)} rows, first at row {int(np.argmax(bad))}")

@@ -24,7 +24,7 @@ class SplitSettings(Settings):
 
 
 class CohortSettings(Settings):
-    """Source of the cohort. `path` is the simulator's parameter file, a folder of MIMIC-III tables, or the NHDS file."""
+    """`path`: the simulator's parameter file, a folder of MIMIC-III tables, or the NHDS public-use file."""
 
     source: Literal["simulated", "mimic3", "nhds"]
     path: str = Field(min_length=1)

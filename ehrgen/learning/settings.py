@@ -1,10 +1,11 @@
 """Parameters of this room: the model, its losses, its training and its sampling. Imports no torch."""
 
-from typing import Literal
+from dataclasses import dataclass
+from typing import Any, Literal, Self
 
 from pydantic import Field
 
-from ehrgen.params import Settings
+from ehrgen.params import ParamsError, Settings, section
 
 
 class ModelSettings(Settings):
@@ -37,7 +38,7 @@ class LossSettings(Settings):
 
 
 class TrainSettings(Settings):
-    """How the model is fitted. Keys outside the effective configuration of a variant are machine settings."""
+    """How the model is fitted; `device`, `precision` and `threads` say on what."""
 
     epochs: int = Field(ge=1)
     batch_tokens: int = Field(ge=64)
@@ -66,3 +67,41 @@ class SamplingSettings(Settings):
     rule_edits: bool
     max_tokens: int = Field(ge=4)
     batch_patients: int = Field(ge=1)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides what a training ends with, besides the data."""
+
+    model: ModelSettings
+    loss: LossSettings
+    train: TrainSettings
+    seed: int
+
+    @classmethod
+    def from_resolved(cls, resolved: dict[str, Any], variant: str, seed: int) -> Self:
+        """The recipe of a variant in resolved.yaml.
+
+        Raises:
+            ParamsError: If the variant is not there; the known ones are listed.
+        """
+        parts = effective(resolved, variant)
+        where = f"resolved.yaml: effective.{variant}"
+        return cls(
+            section(parts, "model", ModelSettings, where),
+            section(parts, "loss", LossSettings, where),
+            section(parts, "train", TrainSettings, where),
+            seed,
+        )
+
+
+def effective(resolved: dict[str, Any], variant: str) -> dict[str, Any]:
+    """The effective configuration of a variant in resolved.yaml.
+
+    Raises:
+        ParamsError: If the variant is not there; the known ones are listed.
+    """
+    known = resolved.get("effective", {})
+    if variant not in known:
+        raise ParamsError(f"resolved.yaml: no variant '{variant}'; known: {', '.join(known)}; run `dvc repro resolve`")
+    return known[variant]

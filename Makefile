@@ -1,0 +1,41 @@
+# Each target works from a fresh clone with git, make and Python 3.11+: it sets up .venv first if needed.
+READY := .venv/.installed
+PYTHON ?= $(firstword $(foreach name,python3.13 python3.12 python3.11 python3.14 python3 python,\
+	$(shell $(name) -c 'import sys; sys.version_info >= (3, 11) and print("$(name)")' 2>/dev/null)))
+
+# The stages of dvc.yaml say `python`: let that be ours.
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+unexport PYTHONPATH PYTHONHOME
+
+.DEFAULT_GOAL := help
+.PHONY: help setup repro test smoke lint
+
+help:
+	@echo 'make repro   the ablation of params.yaml: prepare, train, sample, measure, compare'
+	@echo 'make smoke   the same stages on a tiny cohort, in a temporary copy'
+	@echo 'make test    format, lint and tests'
+	@echo 'make lint    format and lint alone'
+
+setup: $(READY)
+
+$(READY): requirements.lock
+	@.venv/bin/python -m pip --version >/dev/null 2>&1 || test -n '$(PYTHON)' || { \
+		echo 'error: no Python 3.11 or newer found; install one, or name it: make PYTHON=/path/to/python3' >&2; exit 1; }
+	@.venv/bin/python -m pip --version >/dev/null 2>&1 || '$(PYTHON)' -m venv .venv
+	@echo 'Installing requirements.lock into .venv (once; some minutes)'
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	@touch $(READY)
+
+repro: $(READY)
+	@.venv/bin/python -m pipeline.estimate
+	.venv/bin/dvc repro
+
+smoke: $(READY)
+	@.venv/bin/python tests/smoke.py
+
+test: lint
+	.venv/bin/python -m pytest
+
+lint: $(READY)
+	.venv/bin/ruff format --check
+	.venv/bin/ruff check

@@ -1,0 +1,159 @@
+"""Token-budget batches: patients of similar length together, collated without a loop over patients.
+
+Axes: B patients, T decoder inputs (padded), E encoder inputs (padded), N real positions of the batch,
+J pairs (position, code already in its visit).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+from typing import Self
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from ehrgen.data.cohort import age_bracket
+from ehrgen.data.sequences import Sequences
+from ehrgen.data.vocabulary import BOS, FIRST_CODE, FIRST_SYMBOL, PAD, VISIT
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Patients as tensors. The flat axis N lists real positions patient by patient, in order."""
+
+    inputs: Int[Tensor, "B T"]
+    real: Bool[Tensor, "B T"]
+    encoder: Int[Tensor, "B E"]
+    age: Float[Tensor, "B"]
+    sex: Int[Tensor, "B"]
+    bracket: Int[Tensor, "B"]
+    target: Int[Tensor, "N"]
+    """Symbol (token - 2) to be predicted at each position."""
+    patient: Int[Tensor, "N"]
+    reads_code: Bool[Tensor, "N"]
+    """Whether the position's input is a code, not a mark."""
+    opens_visit: Bool[Tensor, "N"]
+    """Whether no code of the visit has been given yet, so that it may not end here."""
+    used_at: Int[Tensor, "J"]
+    used_symbol: Int[Tensor, "J"]
+    """Position and symbol of every code that the position's visit already holds."""
+    weight: float
+    """Real positions of this batch over the mean of all batches: makes tokens, not batches, count equally."""
+
+    def to(self, device: torch.device) -> Self:
+        """The same batch on another device."""
+        moved = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "weight"}
+        return replace(self, **{name: tensor.to(device) for name, tensor in moved.items()})
+
+
+def plan(lengths: np.ndarray, budget: int, rng: np.random.Generator | None) -> list[np.ndarray]:
+    """Rows of each batch: similar lengths together, rows x longest <= `budget` (at least one row).
+
+    With `rng`, rows of one length are mixed anew and batches come in random order.
+    """
+    jitter = rng.random(len(lengths)) if rng is not None else np.zeros(len(lengths))
+    order = np.lexsort((jitter, lengths))
+    sizes = lengths[order]
+    batches, start = [], 0
+    while start < len(order):
+        stop = (
+            start + 1 + int(np.searchsorted(sizes[start + 1 :] * np.arange(2, len(order) - start + 1), budget, "right"))
+        )
+        batches.append(order[start:stop])
+        start = stop
+    return [batches[i] for i in rng.permutation(len(batches))] if rng is not None else batches
+
+
+def batches(
+    sequences: Sequences,
+    budget: int,
+    encoder_input: str = "prompt",
+    corruption: float = 0.0,
+    rng: np.random.Generator | None = None,
+) -> Iterator[Batch]:
+    """The patients of `sequences` in batches of at most `budget` decoder inputs."""
+    lengths = np.diff(sequences.offsets) - 1
+    planned = plan(lengths, budget, rng)
+    mean = lengths.sum() / len(planned)
+    for rows in planned:
+        yield collate(sequences, rows, encoder_input, corruption, rng, weight=float(lengths[rows].sum() / mean))
+
+
+def collate(
+    sequences: Sequences,
+    rows: np.ndarray,
+    encoder_input: str,
+    corruption: float,
+    rng: np.random.Generator | None,
+    weight: float = 1.0,
+) -> Batch:
+    """These rows as one batch."""
+    tokens, real = padded(sequences, rows)
+    inputs, real = tokens[:, :-1], real[:, 1:]
+    flat = inputs[real]
+    reads_code = flat >= FIRST_CODE
+    used_at, used_symbol = already_in_visit(flat)
+    arrays = {
+        "inputs": np.where(real, inputs, PAD),
+        "real": real,
+        "encoder": _encoder_tokens(tokens, encoder_input, corruption, rng),
+        "age": np.asarray(sequences.age)[rows].astype(np.float32),
+        "sex": np.asarray(sequences.sex)[rows].astype(np.int64),
+        "bracket": age_bracket(np.asarray(sequences.age)[rows]).astype(np.int64),
+        "target": tokens[:, 1:][real] - FIRST_SYMBOL,
+        "patient": np.nonzero(real)[0],
+        "reads_code": reads_code,
+        "opens_visit": ~reads_code,
+        "used_at": used_at,
+        "used_symbol": used_symbol,
+    }
+    return Batch(**{name: torch.from_numpy(array) for name, array in arrays.items()}, weight=weight)
+
+
+def padded(sequences: Sequences, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Tokens of these rows, [rows, longest], and which are real."""
+    start = np.asarray(sequences.offsets)[rows]
+    length = np.asarray(sequences.offsets)[rows + 1] - start
+    column = np.arange(length.max())
+    real = column < length[:, None]
+    tokens = np.asarray(sequences.tokens)[np.where(real, start[:, None] + column, 0)].astype(np.int64)
+    return np.where(real, tokens, PAD), real
+
+
+def already_in_visit(inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(position, symbol) of every code that the visit open at a position holds, that position's input included.
+
+    `inputs` is flat, patients one after the other; marks open visits.
+
+    Example:
+        >>> at, symbol = already_in_visit(np.array([BOS, 7, 9, VISIT, 8]))
+        >>> list(zip(at.tolist(), symbol.tolist()))
+        [(1, 5), (2, 5), (2, 7), (4, 6)]
+    """
+    index = np.arange(len(inputs))
+    opened = np.maximum.accumulate(np.where(inputs < FIRST_CODE, index, 0))
+    held = index - opened
+    at = np.repeat(index, held)
+    nth = np.arange(held.sum()) - np.repeat(np.cumsum(held) - held, held)
+    return at, inputs[np.repeat(opened, held) + 1 + nth] - FIRST_SYMBOL
+
+
+def _encoder_tokens(
+    tokens: np.ndarray, encoder_input: str, corruption: float, rng: np.random.Generator | None
+) -> np.ndarray:
+    """`<bos>` alone, or followed by the record, whole or with a share of its codes deleted."""
+    if encoder_input == "prompt":
+        return np.full((len(tokens), 1), BOS, dtype=np.int64)
+    if encoder_input == "record":
+        return tokens
+    if rng is None:
+        raise ValueError("a corrupted record needs a random generator")
+    keep = (tokens < FIRST_CODE) | (rng.random(tokens.shape) >= corruption)
+    keep &= tokens != PAD
+    order = np.argsort(~keep, axis=1, kind="stable")
+    kept = np.where(np.take_along_axis(keep, order, 1), np.take_along_axis(tokens, order, 1), PAD)
+    return kept[:, : keep.sum(axis=1).max()]
+
+
+__all__ = ["BOS", "VISIT", "Batch", "already_in_visit", "batches", "collate", "padded", "plan"]

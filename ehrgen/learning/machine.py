@@ -1,0 +1,66 @@
+"""Where a run takes place: device, number format, threads, and the facts a manifest keeps of them."""
+
+import platform
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import torch
+import transformers
+
+from ehrgen.learning.settings import TrainSettings
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A device and the precision of its matrix products."""
+
+    device: torch.device
+    bf16: bool
+
+    def autocast(self) -> AbstractContextManager:
+        """Matrix products in bf16 where this machine has it; parameters and sums stay fp32."""
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.bf16)
+
+    @property
+    def attention(self) -> str:
+        """The faster attention for histories of tens of tokens: plain products on a CPU, fused ones on a GPU."""
+        return "eager" if self.device.type == "cpu" else "sdpa"
+
+    def facts(self) -> dict[str, str | int]:
+        """Versions and hardware, for the run manifest."""
+        accelerator = self.device.type == "cuda"
+        return {
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "transformers": transformers.__version__,
+            "device": torch.cuda.get_device_name(self.device) if accelerator else platform.machine(),
+            "precision": "bf16" if self.bf16 else "fp32",
+            "threads": torch.get_num_threads(),
+        }
+
+
+def prepare(device: str, precision: str, threads: int) -> Machine:
+    """The machine for a run; sets the thread count and asks torch for repeatable algorithms.
+
+    Raises:
+        ValueError: If `cuda` is asked for and absent.
+    """
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    # Filling fresh memory is for finding bugs, and took a third of a training step here.
+    torch.utils.deterministic.fill_uninitialized_memory = False
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ValueError("train.device: cuda is not available here; use auto or cpu")
+    name = "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
+    return Machine(torch.device(name), precision == "bf16" or (precision == "auto" and _has_bf16(name)))
+
+
+def from_settings(settings: TrainSettings) -> Machine:
+    """`prepare` with the keys of the train section."""
+    return prepare(settings.device, settings.precision, settings.threads)
+
+
+def _has_bf16(device: str) -> bool:
+    if device == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.cpu.get_capabilities().get("avx512_bf16", False)

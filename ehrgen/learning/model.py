@@ -1,0 +1,236 @@
+"""Prompt-conditioned BART: age and sex become prompt vectors, decoder states become distributions.
+
+Axes: B patients, T decoder inputs, E encoder inputs, N real positions, D state, P prompt vectors.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from jaxtyping import Bool, Float, Int
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from transformers import BartConfig, BartModel
+from transformers.modeling_outputs import BaseModelOutput
+
+from ehrgen.data.cohort import AGE_BRACKETS, SEXES
+from ehrgen.data.vocabulary import BOS, EOS, FIRST_CODE, PAD, Vocabulary
+from ehrgen.files import replacing
+from ehrgen.learning.batches import Batch
+from ehrgen.learning.distribution import DISTRIBUTIONS, Forbidden
+from ehrgen.learning.machine import Machine
+from ehrgen.learning.settings import ModelSettings
+
+PROMPTS = 2
+MAX_AGE = 100.0
+
+
+@dataclass(frozen=True)
+class Output:
+    """What objectives see: log-probabilities (nats), head logits, and where each position belongs."""
+
+    target_log_prob: Float[Tensor, "N"]
+    class_log_prob: Float[Tensor, "N K"]
+    age_logits: Float[Tensor, "N 6"]
+    sex_logits: Float[Tensor, "B 2"]
+
+
+class Prompt(nn.Module):
+    """Two prompt vectors, reparameterised: a narrow embedding of age (a number) and sex (a category), widened.
+
+    Source:
+        Li & Liang (2021), Prefix-Tuning; Wang & Sun (2022), PromptEHR.
+    """
+
+    def __init__(self, width: int, d_model: int) -> None:
+        super().__init__()
+        self.age = nn.Sequential(nn.Linear(1 + len(AGE_BRACKETS), width), nn.Tanh(), nn.Linear(width, d_model))
+        self.sex = nn.Sequential(nn.Embedding(len(SEXES), width), nn.Tanh(), nn.Linear(width, d_model))
+
+    def forward(self, age: Float[Tensor, "B"], sex: Int[Tensor, "B"]) -> Float[Tensor, "B P D"]:
+        return torch.stack([self.age(_age_features(age)), self.sex(sex)], dim=1)
+
+
+class PromptBart(nn.Module):
+    """BART whose encoder and decoder can be prefixed with demographic prompts, two heads, one distribution."""
+
+    def __init__(self, settings: ModelSettings, vocabulary: Vocabulary, max_tokens: int, sex_pool: str) -> None:
+        super().__init__()
+        self.settings, self.vocabulary = settings, vocabulary
+        self.max_tokens, self.sex_pool = max_tokens, sex_pool
+        self.bart = _bart(settings, len(vocabulary), max_tokens)
+        width = self.bart.config.d_model
+        self.encoder_prompt = Prompt(settings.prompt_width, width) if settings.prompt_encoder else None
+        self.decoder_prompt = Prompt(settings.prompt_width, width) if settings.prompt_decoder else None
+        self.age_head = _head(width, len(AGE_BRACKETS))
+        self.sex_head = _head(width, len(SEXES))
+        self.distribution = DISTRIBUTIONS[settings.hierarchy](vocabulary, width)
+
+    def placed(self, machine: Machine) -> "PromptBart":
+        """This model on that machine's device, with its attention."""
+        self.bart.set_attn_implementation(machine.attention)
+        return self.to(machine.device)
+
+    def encode(
+        self, tokens: Int[Tensor, "B E"], age: Float[Tensor, "B"] | None, sex: Int[Tensor, "B"] | None
+    ) -> tuple[Float[Tensor, "B PE D"], Bool[Tensor, "B PE"]]:
+        """Encoder states and their mask; without demographics the prompt is left out."""
+        vectors, mask = self._prefixed(self.encoder_prompt, tokens, age, sex)
+        attention_mask = None if bool(mask.all()) else mask.long()
+        states = self.bart.encoder(inputs_embeds=vectors, attention_mask=attention_mask).last_hidden_state
+        return states, mask
+
+    def decode(
+        self,
+        tokens: Int[Tensor, "B T"],
+        age: Float[Tensor, "B"] | None,
+        sex: Int[Tensor, "B"] | None,
+        encoded: tuple[Float[Tensor, "B PE D"], Bool[Tensor, "B PE"]],
+        **cache: object,
+    ) -> BaseModelOutput:
+        """Decoder states of prompt and tokens (causal, so right padding needs no mask), and the cache if asked."""
+        states, mask = encoded
+        vectors, _ = self._prefixed(self.decoder_prompt, tokens, age, sex)
+        return self.bart.decoder(
+            inputs_embeds=vectors,
+            encoder_hidden_states=states,
+            encoder_attention_mask=None if bool(mask.all()) else mask.long(),
+            **cache,
+        )
+
+    def forward(self, batch: Batch, forbid_used: bool = True) -> Output:
+        encoded = self.encode(batch.encoder, batch.age, batch.sex)
+        states = self.decode(batch.inputs, batch.age, batch.sex, encoded, use_cache=False).last_hidden_state
+        prompts = states.shape[1] - batch.inputs.shape[1]
+        flat = states[:, prompts:][batch.real]
+        target_log_prob, class_log_prob = self.distribution.target(flat, batch.target, forbidden(batch, forbid_used))
+        return Output(
+            target_log_prob=target_log_prob,
+            class_log_prob=class_log_prob,
+            age_logits=self.age_head(flat).float(),
+            sex_logits=self.sex_head(self._pooled(states, prompts, batch)).float(),
+        )
+
+    def shared_parameters(self) -> list[nn.Parameter]:
+        """The parameters every objective can reach: BART and the prompts, not the heads or the distribution."""
+        own = ("age_head.", "sex_head.", "distribution.")
+        return [p for name, p in self.named_parameters() if not name.startswith(own)]
+
+    def _pooled(self, states: Float[Tensor, "B PT D"], prompts: int, batch: Batch) -> Float[Tensor, "B D"]:
+        """Mean state over code positions, or over every position, prompts included, as analysed."""
+        chosen = batch.inputs >= FIRST_CODE
+        if self.sex_pool == "all":
+            chosen = batch.real
+        prefix = torch.full_like(chosen[:, :1], self.sex_pool == "all").expand(-1, prompts)
+        share = torch.cat([prefix, chosen], dim=1).to(states.dtype)
+        share = share / share.sum(dim=1, keepdim=True)
+        return torch.einsum("bt,btd->bd", share, states)
+
+    def _prefixed(
+        self,
+        prompt: Prompt | None,
+        tokens: Int[Tensor, "B T"],
+        age: Float[Tensor, "B"] | None,
+        sex: Int[Tensor, "B"] | None,
+    ) -> tuple[Float[Tensor, "B PT D"], Bool[Tensor, "B PT"]]:
+        vectors = self.bart.shared(tokens)
+        mask = tokens != PAD
+        if prompt is None or age is None or sex is None:
+            return vectors, mask
+        prefix = prompt(age, sex).to(vectors.dtype)
+        return torch.cat([prefix, vectors], 1), torch.cat([mask.new_ones(len(mask), PROMPTS), mask], 1)
+
+    def save(self, folder: Path) -> None:
+        """Write model.safetensors, vocabulary.json and config.json: all that `load` needs."""
+        with replacing(folder) as temporary:
+            temporary.mkdir()
+            # BART ties its two embedding tables to `shared`; one copy is enough and safetensors allows no more.
+            save_file(self.untied_state(), temporary / "model.safetensors")
+            self.vocabulary.save(temporary / "vocabulary.json")
+            config = {
+                "settings": self.settings.model_dump(),
+                "max_tokens": self.max_tokens,
+                "sex_pool": self.sex_pool,
+                "bart": {k: v for k, v in self.bart.config.to_diff_dict().items() if k != "transformers_version"},
+            }
+            text = json.dumps(config, indent=1, sort_keys=True)
+            (temporary / "config.json").write_text(text + "\n", encoding="utf-8")
+
+    def untied_state(self) -> dict[str, Tensor]:
+        """Every distinct tensor of the state once, by name."""
+        tied = ("bart.encoder.embed_tokens.weight", "bart.decoder.embed_tokens.weight")
+        return {k: v.detach().contiguous() for k, v in self.state_dict().items() if k not in tied}
+
+    def load_untied(self, state: dict[str, Tensor]) -> None:
+        """Set the weights from `untied_state`.
+
+        Raises:
+            ValueError: If names are missing or unknown.
+        """
+        found = self.load_state_dict(state, strict=False)
+        missing = [k for k in found.missing_keys if not k.endswith("embed_tokens.weight")]
+        if missing or found.unexpected_keys:
+            raise ValueError(f"weights do not fit: missing {missing}, unknown {found.unexpected_keys}")
+
+
+def load(folder: Path) -> PromptBart:
+    """The model saved in `folder`, in evaluation mode, on the CPU."""
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    settings = ModelSettings(**{**config["settings"], "pretrained": None})
+    vocabulary = Vocabulary.load(folder / "vocabulary.json")
+    model = PromptBart(settings, vocabulary, config["max_tokens"], config["sex_pool"])
+    model.load_untied(load_file(folder / "model.safetensors"))
+    return model.eval()
+
+
+def forbidden(batch: Batch, forbid_used: bool) -> Forbidden:
+    """The restrictions at each position of a batch; without `forbid_used` only empty visits are barred."""
+    none = batch.used_at[:0]
+    at, symbol = (batch.used_at, batch.used_symbol) if forbid_used else (none, none)
+    return Forbidden(at, symbol, batch.opens_visit)
+
+
+def _head(width: int, classes: int) -> nn.Module:
+    hidden = max(16, width // 3)
+    return nn.Sequential(nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, classes))
+
+
+def _age_features(age: Float[Tensor, "B"]) -> Float[Tensor, "B F"]:
+    """Age as a number, and soft steps at the ages where diagnoses change fast: a line cannot bend at birth."""
+    edges = age.new_tensor([0.5, 2.0, 12.0, 18.0, 40.0, 65.0])
+    scale = age.new_tensor([0.25, 1.0, 2.0, 2.0, 8.0, 8.0])
+    steps = torch.sigmoid((age[:, None] - edges) / scale)
+    return torch.cat([age[:, None] / MAX_AGE, steps], dim=1)
+
+
+def _bart(settings: ModelSettings, tokens: int, max_tokens: int) -> BartModel:
+    if settings.pretrained is not None:
+        bart = BartModel.from_pretrained(settings.pretrained)
+        bart.resize_token_embeddings(tokens)
+        if bart.config.max_position_embeddings < max_tokens + PROMPTS:
+            raise ValueError(
+                f"{settings.pretrained}: {bart.config.max_position_embeddings} positions, "
+                f"{max_tokens + PROMPTS} needed; lower sequence.max_tokens"
+            )
+        return bart
+    config = BartConfig(
+        vocab_size=tokens,
+        max_position_embeddings=max_tokens + PROMPTS,
+        d_model=settings.d_model,
+        encoder_layers=settings.layers,
+        decoder_layers=settings.layers,
+        encoder_attention_heads=settings.heads,
+        decoder_attention_heads=settings.heads,
+        encoder_ffn_dim=settings.feed_forward,
+        decoder_ffn_dim=settings.feed_forward,
+        dropout=settings.dropout,
+        attention_dropout=0.0,
+        activation_dropout=0.0,
+        pad_token_id=PAD,
+        bos_token_id=BOS,
+        eos_token_id=EOS,
+        decoder_start_token_id=BOS,
+        forced_eos_token_id=None,
+    )
+    return BartModel(config)

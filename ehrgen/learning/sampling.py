@@ -1,0 +1,188 @@
+"""New patients from a trained model: demographics in, a cohort out.
+
+Decoding is batched with a key-value cache; patients that have ended leave the batch. The grammar is a mask, the
+same one training used: no visit ends empty, no code comes twice within a visit (`no_repeats`), and a history as
+long as `max_tokens` ends.
+
+Axes: B patients still being written, S symbols.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+from transformers import DynamicCache, EncoderDecoderCache
+
+from ehrgen.data import icd9
+from ehrgen.data.cohort import SEXES, Cohort
+from ehrgen.data.vocabulary import BOS, EOS, FIRST_CODE, FIRST_SYMBOL, MARK_CLASSES, VISIT, Vocabulary
+from ehrgen.learning.distribution import FORBIDDEN, Forbidden
+from ehrgen.learning.machine import Machine
+from ehrgen.learning.model import PromptBart
+from ehrgen.learning.settings import SamplingSettings
+
+END, NEXT_VISIT = EOS - FIRST_SYMBOL, VISIT - FIRST_SYMBOL
+
+
+def demographics(people: pd.DataFrame, patients: int, rng: np.random.Generator) -> pd.DataFrame:
+    """`patients` rows (sex, age_years) drawn with replacement from `people`, so that the joint is theirs.
+
+    Raises:
+        ValueError: If `people` lacks a column or has no row.
+    """
+    missing = {"sex", "age_years"} - set(people.columns)
+    if missing or len(people) == 0:
+        raise ValueError(f"demographics: {len(people)} rows, missing columns: {', '.join(sorted(missing)) or 'none'}")
+    return people[["sex", "age_years"]].iloc[rng.integers(len(people), size=patients)].reset_index(drop=True)
+
+
+def sample(model: PromptBart, people: pd.DataFrame, settings: SamplingSettings, seed: int, machine: Machine) -> Cohort:
+    """One synthetic patient for every row (sex, age_years) of `people`."""
+    model = model.placed(machine).eval()
+    generator = torch.Generator(machine.device).manual_seed(seed)
+    rows = []
+    for start in range(0, len(people), settings.batch_patients):
+        chunk = people.iloc[start : start + settings.batch_patients]
+        owner, step, token = write_histories(model, chunk, settings, generator, machine)
+        rows.append(pd.DataFrame({"patient_id": owner + start, "step": step, "token": token}))
+    return _cohort(people, pd.concat(rows, ignore_index=True), model.vocabulary)
+
+
+@torch.inference_mode()
+def write_histories(
+    model: PromptBart,
+    people: pd.DataFrame,
+    settings: SamplingSettings,
+    generator: torch.Generator,
+    machine: Machine,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(row of `people`, step, token) of every token written, marks included, `<eos>` left out."""
+    open_ = _Open.start(model, people, settings, machine)
+    written: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+    limit = min(settings.max_tokens, model.max_tokens) - 1
+    for step in range(limit):
+        log_prob = open_.next_log_prob(model, machine)
+        symbol = draw(log_prob, settings, generator)
+        going = symbol != END
+        open_ = open_.kept(going, symbol[going] + FIRST_SYMBOL)
+        token = open_.token.squeeze(1).cpu().numpy()
+        written.append((open_.row.cpu().numpy(), np.full(len(token), step), token))
+        if len(token) == 0:
+            break
+    owner, steps, tokens = (np.concatenate(parts) for parts in zip(*written, strict=True))
+    return owner, steps, tokens
+
+
+def draw(log_prob: Float[Tensor, "B S"], settings: SamplingSettings, generator: torch.Generator) -> Int[Tensor, "B"]:
+    """One symbol a patient: the likeliest, or at random after temperature and nucleus truncation."""
+    if settings.greedy:
+        return log_prob.argmax(dim=-1)
+    if settings.temperature != 1:
+        log_prob = torch.log_softmax(log_prob / settings.temperature, dim=-1)
+    if settings.top_p < 1:
+        log_prob = _nucleus(log_prob, settings.top_p)
+    # Exponential race: argmax of p/e with e ~ Exp(1) is a draw from p; one pass, no cumulative sum to round off.
+    noise = torch.empty_like(log_prob).exponential_(generator=generator).log_()
+    return (log_prob - noise).argmax(dim=-1)
+
+
+def _nucleus(log_prob: Float[Tensor, "B S"], top_p: float) -> Float[Tensor, "B S"]:
+    """The smallest set of symbols whose probability reaches `top_p`.
+
+    Source:
+        Holtzman et al. (2020), The Curious Case of Neural Text Degeneration.
+    """
+    ordered, index = log_prob.sort(dim=-1, descending=True)
+    before = ordered.exp().cumsum(-1) - ordered.exp()
+    barred = torch.zeros_like(log_prob, dtype=torch.bool).scatter(-1, index, before >= top_p)
+    return log_prob.masked_fill(barred, FORBIDDEN)
+
+
+@dataclass
+class _Open:
+    """The patients still being written: their inputs, cache and the codes of the visit they are in."""
+
+    row: Int[Tensor, "B"]
+    token: Int[Tensor, "B 1"]
+    age: Float[Tensor, "B"] | None
+    sex: Int[Tensor, "B"] | None
+    encoded: tuple[Float[Tensor, "B E D"], Bool[Tensor, "B E"]]
+    cache: EncoderDecoderCache
+    used: Bool[Tensor, "B S"] | None
+    barred: Bool[Tensor, "B S"] | None
+    first: bool = True
+
+    @classmethod
+    def start(cls, model: PromptBart, people: pd.DataFrame, settings: SamplingSettings, machine: Machine) -> "_Open":
+        """Everybody at `<bos>`, the encoder run once."""
+        to = {"device": machine.device}
+        age = torch.tensor(people["age_years"].to_numpy(dtype=np.float32), **to)
+        sex = torch.tensor(np.searchsorted(SEXES, people["sex"].to_numpy(dtype=str)), **to)
+        barred = torch.tensor(broken_rules(model.vocabulary, people), **to) if settings.rule_edits else None
+        shape = (len(people), len(model.vocabulary) - FIRST_SYMBOL)
+        used = torch.zeros(shape, dtype=torch.bool, **to) if settings.no_repeats else None
+        token = torch.full((len(people), 1), BOS, **to)
+        if not settings.demographics:
+            age = sex = None
+        with machine.autocast():
+            encoded = model.encode(token, age, sex)
+        cache = EncoderDecoderCache(DynamicCache(), DynamicCache())
+        return cls(torch.arange(len(people), **to), token, age, sex, encoded, cache, used, barred)
+
+    def next_log_prob(self, model: PromptBart, machine: Machine) -> Float[Tensor, "B S"]:
+        """Log-probability of every next symbol, grammar applied."""
+        age, sex = (self.age, self.sex) if self.first else (None, None)
+        with machine.autocast():
+            out = model.decode(self.token, age, sex, self.encoded, past_key_values=self.cache, use_cache=True)
+            states = out.last_hidden_state[:, -1]
+            log_prob = model.distribution.symbols(states, self._forbidden())
+        self.first = False
+        if self.barred is not None:
+            log_prob = torch.log_softmax(log_prob.masked_fill(self.barred, FORBIDDEN), dim=-1)
+        return log_prob
+
+    def kept(self, going: Bool[Tensor, "B"], token: Int[Tensor, "C"]) -> "_Open":
+        """The patients that go on, with their next input."""
+        if not bool(going.all()):
+            index = going.nonzero().squeeze(1)
+            self.cache.batch_select_indices(index)
+            for name in ("row", "age", "sex", "used", "barred"):
+                value = getattr(self, name)
+                setattr(self, name, None if value is None else value[index])
+            self.encoded = (self.encoded[0][index], self.encoded[1][index])
+        self.token = token[:, None]
+        if self.used is not None:
+            self.used[token == VISIT] = False
+            code = (token >= FIRST_CODE).nonzero().squeeze(1)
+            self.used[code, token[code] - FIRST_SYMBOL] = True
+        return self
+
+    def _forbidden(self) -> Forbidden:
+        opens_visit = self.token.squeeze(1) < FIRST_CODE
+        none = self.row[:0]
+        at, symbol = (none, none) if self.used is None else self.used.nonzero(as_tuple=True)
+        return Forbidden(at, symbol, opens_visit)
+
+
+def broken_rules(vocabulary: Vocabulary, people: pd.DataFrame) -> np.ndarray:
+    """[people, symbols]: whether a code breaks a Medicare sex or age edit for that person."""
+    edits = icd9.edits(np.array(vocabulary.codes, dtype=str))
+    sex, age = people["sex"].to_numpy(dtype=str)[:, None], people["age_years"].to_numpy()[:, None]
+    required = edits["sex_required"].to_numpy(dtype=str)
+    whole = np.floor(age)
+    wrong = (required != "") & (required != sex)
+    wrong |= (whole < edits["age_min"].to_numpy()) | (whole > edits["age_max"].to_numpy())
+    return np.pad(wrong, ((0, 0), (MARK_CLASSES, 0)))
+
+
+def _cohort(people: pd.DataFrame, rows: pd.DataFrame, vocabulary: Vocabulary) -> Cohort:
+    is_visit = rows["token"] == VISIT
+    rows = rows.sort_values(["patient_id", "step"], kind="stable")
+    visit = is_visit.loc[rows.index].groupby(rows["patient_id"]).cumsum()
+    diagnoses = rows.assign(visit=visit, position=rows["step"])[rows["token"] >= FIRST_CODE]
+    diagnoses = diagnoses.assign(code=vocabulary.decode(diagnoses["token"].to_numpy()))
+    patients = people.reset_index(drop=True).assign(patient_id=np.arange(len(people)), split="synthetic")
+    return Cohort.from_rows(patients, diagnoses)

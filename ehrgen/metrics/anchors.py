@@ -1,0 +1,136 @@
+"""Reference generators with known faults, scored by the same code as the models.
+
+An anchor is a function `(train: Cohort, n: int, rng) -> Cohort`. A metric is worth reading where it tells
+them apart: the memoriser wins what copying wins, the collapsed set loses what variety wins. Real held-out
+patients, the floor of every metric, need no generator.
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float, Int
+from numpy import ndarray
+from scipy import sparse
+
+from ehrgen.data.cohort import AGE_BRACKETS, SEXES, Cohort, age_bracket
+from ehrgen.data.profiles import Profiles
+from ehrgen.metrics import incidence
+
+Anchor = Callable[[Cohort, int, np.random.Generator], Cohort]
+CELLS = len(SEXES) * len(AGE_BRACKETS)
+COLLAPSED_TO = 20
+
+
+def anchors(profiles: int) -> dict[str, Anchor]:
+    """The reference generators by name; `profiles` is the size of the latent-profile mixture."""
+    return {
+        "memoriser": memoriser,
+        "independent_codes": independent_codes,
+        "latent_profiles": partial(latent_profiles, profiles=profiles),
+        "collapsed": collapsed,
+    }
+
+
+def memoriser(train: Cohort, n: int, rng: np.random.Generator) -> Cohort:
+    """Training patients, drawn with replacement: perfect but for privacy."""
+    return train.resample(rng.integers(len(train), size=n))
+
+
+def collapsed(train: Cohort, n: int, rng: np.random.Generator) -> Cohort:
+    """Twenty training patients over and over."""
+    chosen = rng.permutation(len(train))[:COLLAPSED_TO]
+    return train.resample(np.resize(chosen, n))
+
+
+def independent_codes(train: Cohort, n: int, rng: np.random.Generator) -> Cohort:
+    """Codes drawn one by one as often as in training patients of that sex and age bracket; nothing else.
+
+    Demographics with the number of visits, and the number of codes of each visit given the cell, are drawn
+    from training patients. Distinct codes are drawn with odds -log(1 - p), which in a visit of mean length
+    gives each code about the probability p that it has in the cell.
+    """
+    visits, codes, cell = _train_visits(train)
+    rows, owner = _people(train, n, rng)
+    drawn_cell = _cell(train)[rows][owner]
+    size = np.bincount(cell, minlength=CELLS)
+    with_code = sparse.csr_array((np.ones(len(cell)), (cell, np.arange(len(cell)))), shape=(CELLS, len(cell)))
+    p = (with_code @ visits).toarray() / np.maximum(size, 1)[:, None]
+    p = np.minimum(p, 1 - 1 / (2 * np.maximum(size, 1)[:, None]))  # odds stay finite where all visits have a code
+    by_cell = np.argsort(cell, kind="stable")
+    donor = by_cell[(np.cumsum(size) - size)[drawn_cell] + rng.integers(size[drawn_cell])]
+    matrix = _distinct_draws(-np.log1p(-p), drawn_cell, np.diff(visits.indptr)[donor], rng)
+    return _cohort(train, rows, owner, matrix, codes)
+
+
+def latent_profiles(train: Cohort, n: int, rng: np.random.Generator, profiles: int = 64) -> Cohort:
+    """A mixture of latent profiles given sex and age bracket, each visit on its own.
+
+    It is the simple model that a sensible user would take instead of a neural one. Demographics with the
+    number of visits are drawn from training patients. With fewer training visits than `profiles`, there are
+    as many profiles as visits.
+    """
+    visits, codes, cell = _train_visits(train)
+    model = Profiles.fit(visits, cell, CELLS, rng, profiles=min(profiles, visits.shape[0]))
+    rows, owner = _people(train, n, rng)
+    return _cohort(train, rows, owner, model.sample(_cell(train)[rows][owner], rng), codes)
+
+
+def _train_visits(train: Cohort) -> tuple[sparse.csr_array, ndarray, Int[ndarray, " N"]]:
+    """Visits x codes, the code of each column, and the cell of each visit."""
+    which, distinct = pd.factorize(train.diagnoses["code"])
+    owner = np.repeat(np.arange(len(train)), incidence.visits_per_patient(train))
+    return (
+        incidence.matrix(train, which, len(distinct)),
+        np.asarray(distinct, dtype=object),
+        _cell(train)[owner],
+    )
+
+
+def _cell(cohort: Cohort) -> Int[ndarray, " P"]:
+    """Sex and age bracket at the first visit as one number."""
+    sex = np.searchsorted(SEXES, cohort.patients["sex"].to_numpy(dtype=str))
+    return sex * len(AGE_BRACKETS) + age_bracket(cohort.patients["age_years"].to_numpy())
+
+
+def _people(train: Cohort, n: int, rng: np.random.Generator) -> tuple[Int[ndarray, " n"], Int[ndarray, " visits"]]:
+    """Rows of training patients who lend demographics and number of visits, and the patient of each visit."""
+    rows = rng.integers(len(train), size=n)
+    return rows, np.repeat(np.arange(n), incidence.visits_per_patient(train)[rows])
+
+
+def _distinct_draws(
+    odds: Float[ndarray, "cells V"],
+    cells: Int[ndarray, " N"],
+    sizes: Int[ndarray, " N"],
+    rng: np.random.Generator,
+) -> sparse.csr_array:
+    """For each visit `sizes` distinct codes, drawn one after the other with the odds of its cell."""
+    edges = np.append(0.0, np.cumsum(odds))
+    start, end = (edges[row * odds.shape[1]] for row in (cells, cells + 1))
+    drawn = np.empty(0, dtype=np.int64)
+    missing = sizes
+    while missing.any():
+        visit = np.repeat(np.arange(len(cells)), missing)
+        point = start[visit] + rng.random(len(visit)) * (end - start)[visit]
+        point = np.minimum(point, np.nextafter(end, 0)[visit])  # rounding must not reach the next cell
+        code = np.searchsorted(edges, point, side="right") - 1 - cells[visit] * odds.shape[1]
+        drawn = np.unique(np.append(drawn, visit * odds.shape[1] + code))
+        missing = sizes - np.bincount(drawn // odds.shape[1], minlength=len(sizes))
+    shape = (len(cells), odds.shape[1])
+    return sparse.csr_array((np.ones(len(drawn)), np.divmod(drawn, odds.shape[1])), shape=shape)
+
+
+def _cohort(
+    train: Cohort,
+    rows: Int[ndarray, " n"],
+    owner: Int[ndarray, " visits"],
+    visits: sparse.csr_array,
+    codes: ndarray,
+) -> Cohort:
+    """The cohort with the demographics of these training rows and these visits."""
+    patients = train.patients.iloc[rows].assign(patient_id=np.arange(len(rows)), split="synthetic")
+    visit, code = visits.nonzero()
+    diagnoses = pd.DataFrame({"patient_id": owner[visit], "visit": visit, "position": code, "code": codes[code]})
+    return Cohort.from_rows(patients, diagnoses)

@@ -1,0 +1,18 @@
+"""Training sequences -> pair counts at code and at category level."""
+
+from pathlib import Path
+
+from ehrgen.data.cooccurrence import count, save
+from ehrgen.data.sequences import Sequences
+from pipeline.command import run
+
+
+def main() -> None:
+    matrices = count(Sequences.load(Path("data/sequences")).of_split("train"))
+    save(matrices, Path("data/cooccurrence.npz"))
+    for space, matrix in matrices.items():
+        print(f"{space}: {len(matrix.labels)} labels, {matrix.pairs.nnz} observed entries, {matrix.visits} visits")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,22 @@
+"""The metrics of the variant named by ablation.headline -> reports/headline.json."""
+
+import shutil
+from pathlib import Path
+
+from ehrgen.files import replacing
+from ehrgen.params import ParamsError, load_yaml
+from pipeline.command import run
+
+
+def main() -> None:
+    variants = Path("reports/variants")
+    name = load_yaml(Path("params.yaml"))["ablation"]["headline"]
+    if not (variants / f"{name}.json").is_file():
+        known = ", ".join(sorted(path.stem for path in variants.glob("*.json"))) or "none"
+        raise ParamsError(f"params.yaml: ablation.headline: '{name}' has no results; variants with results: {known}")
+    with replacing(Path("reports/headline.json")) as target:
+        shutil.copyfile(variants / f"{name}.json", target)
+
+
+if __name__ == "__main__":
+    run(main)

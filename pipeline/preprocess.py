@@ -1,0 +1,23 @@
+"""Cohort -> vocabulary of the training split and token sequences of every patient."""
+
+from pathlib import Path
+
+from ehrgen.data.cohort import Cohort
+from ehrgen.data.sequences import Sequences
+from ehrgen.data.settings import SequenceSettings
+from ehrgen.data.vocabulary import Vocabulary
+from ehrgen.params import load_yaml, section
+from pipeline.command import run
+
+
+def main() -> None:
+    settings = section(load_yaml(Path("params.yaml")), "sequence", SequenceSettings, "params.yaml")
+    cohort = Cohort.load(Path("data/cohort"))
+    vocabulary = Vocabulary.from_codes(cohort.of_split("train").diagnoses["code"], settings.min_count)
+    sequences = Sequences.from_cohort(cohort, vocabulary, settings.max_tokens)
+    sequences.save(Path("data/sequences"))
+    print(f"{len(vocabulary.codes)} codes in {len(vocabulary.categories)} categories; {sequences.report}")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,35 @@
+"""A trained model -> a synthetic cohort with the demographics of the training split, or of a given table."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ehrgen.data.cohort import Cohort
+from ehrgen.learning import machine, model, sampling
+from ehrgen.learning.settings import Recipe, SamplingSettings, effective
+from ehrgen.params import load_yaml, section
+from pipeline.command import run
+
+
+def main() -> None:
+    variant, seed = sys.argv[1], int(sys.argv[2])
+    resolved = load_yaml(Path("resolved.yaml"))
+    where = f"resolved.yaml: effective.{variant}"
+    settings = section(effective(resolved, variant), "sampling", SamplingSettings, where)
+    here = machine.from_settings(Recipe.from_resolved(resolved, variant, seed).train)
+    if settings.table is None:
+        people = Cohort.load(Path("data/cohort")).of_split("train").patients
+    else:
+        people = pd.read_parquet(settings.table)
+    rng = np.random.default_rng([settings.seed, seed])
+    people = sampling.demographics(people, settings.patients, rng)
+    trained = model.load(Path("models") / variant / str(seed))
+    cohort = sampling.sample(trained, people, settings, int(rng.integers(2**31)), here)
+    cohort.save(Path("samples") / variant / str(seed))
+    print(f"{variant} {seed}: {len(cohort)} patients, {len(cohort.diagnoses)} diagnoses")
+
+
+if __name__ == "__main__":
+    run(main)

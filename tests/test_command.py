@@ -1,0 +1,28 @@
+import pytest
+
+from ehrgen.data.cohort import CohortError
+from pipeline.command import run
+
+
+def raising(error: Exception):
+    def main() -> None:
+        raise error
+
+    return main
+
+
+def test_an_error_of_ours_is_one_line_and_status_1(capsys):
+    with pytest.raises(SystemExit) as end:
+        run(raising(CohortError("two\nlines")))
+    assert end.value.code == 1
+    assert capsys.readouterr().err == "error: two lines\n"
+
+
+def test_a_defect_of_the_program_keeps_its_traceback():
+    with pytest.raises(ValueError, match="not ours"):
+        run(raising(ValueError("not ours")))
+
+
+def test_a_stage_that_ends_well_ends_quietly(capsys):
+    run(lambda: None)
+    assert capsys.readouterr() == ("", "")

@@ -1,0 +1,24 @@
+from made_up import cohort
+
+from ehrgen.metrics import incidence
+
+REAL = cohort([["4019 25000 4019", "4280"], ["486"]])
+SYNTHETIC = cohort([["486 4019"]])
+
+
+def test_columns_are_the_union_of_codes_and_a_repeat_counts_once():
+    real, synthetic = incidence.visit_codes(REAL, SYNTHETIC)
+    assert real.toarray().tolist() == [[1, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]
+    assert synthetic.toarray().tolist() == [[1, 0, 0, 1]]
+
+
+def test_counts_are_visits_with_the_code():
+    real, synthetic = incidence.code_counts(REAL, SYNTHETIC)
+    assert real.tolist() == [1, 1, 1, 1]
+    assert synthetic.tolist() == [1, 0, 0, 1]
+
+
+def test_lengths():
+    assert incidence.visits_per_patient(REAL).tolist() == [2, 1]
+    assert incidence.codes_per_visit(REAL).tolist() == [2, 1, 1]
+    assert incidence.visit_of_row(REAL).tolist() == [0, 0, 0, 1, 2]

@@ -1,0 +1,131 @@
+"""Contract: whatever the table lists keeps its promises. A new metric is tested the moment it is listed."""
+
+import json
+import math
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made_up import cohort, population, renumbered
+
+from ehrgen.data.cohort import Cohort
+from ehrgen.metrics import anchors
+from ehrgen.metrics.suite import (
+    FAMILIES,
+    HEADLINE,
+    METRICS,
+    NotJudged,
+    Scores,
+    ScoresError,
+    function,
+    rounded,
+    write_json,
+)
+
+REAL, OTHER = population(500, 1), population(500, 2)
+COLLAPSED = anchors.collapsed(population(500, 3), 500, np.random.default_rng(0))
+DEGENERATE = (cohort([["4019"]]), cohort([["V3000 1850 1850"]], sex="F", age=[80.0]))
+
+each = pytest.mark.parametrize("name", METRICS)
+
+
+@each
+def test_is_described(name: str):
+    metric = METRICS[name]
+    assert metric.family in FAMILIES
+    assert metric.unit and metric.source and function(name).__doc__
+    assert metric.low < metric.high
+    assert metric.minimum >= 1
+    assert metric.ideal is None or metric.low <= metric.ideal <= metric.high
+    assert (metric.better == "match") or metric.ideal is not None
+    assert metric.beside == "" or metric.beside in METRICS
+
+
+@each
+def test_ignores_the_order_of_patients(name: str):
+    expected = function(name)(REAL, OTHER)
+    assert function(name)(renumbered(REAL, 1), renumbered(OTHER, 2)) == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("name", [name for name, metric in METRICS.items() if metric.ideal is not None])
+def test_a_cohort_against_itself_is_ideal(name: str):
+    assert function(name)(REAL, REAL) == pytest.approx(METRICS[name].ideal, abs=1e-9)
+
+
+@each
+@pytest.mark.parametrize("synthetic", [OTHER, COLLAPSED, *DEGENERATE], ids=["other", "same", "one", "odd"])
+def test_stays_in_its_range(name: str, synthetic: Cohort):
+    metric, n = METRICS[name], len(synthetic)
+    if n == 1 < metric.minimum:
+        return  # `evaluate` does not ask for it either
+    with suppress(NotJudged):
+        value = function(name)(REAL.take(np.arange(n)), synthetic)
+        assert type(value) is float
+        assert metric.low <= value <= metric.high
+
+
+# Twenty real patients have real lengths and shares: repeating them shows in the number of different things.
+VARIETY = ("coverage", "distinct_codes", "effective_codes", "unique_patients", "top_patient_share")
+SPREAD = ("top_code_share", "categories_mean", "categories_sd", "categories_modal_share")
+ONE_RECORD = cohort([["39001"]] * 500)
+
+
+def test_every_metric_of_collapse_has_a_direction():
+    assert {*VARIETY, *SPREAD} == {name for name, metric in METRICS.items() if metric.family == "collapse"}
+
+
+@pytest.mark.parametrize(
+    ("name", "bad"), [*((name, COLLAPSED) for name in VARIETY), *((name, ONE_RECORD) for name in SPREAD)]
+)
+def test_a_collapsed_cohort_is_worse_than_a_real_one(name: str, bad: Cohort):
+    target = function(name)(REAL, REAL)
+    gap, noise = (METRICS[name].gap(function(name)(REAL, synthetic), target) for synthetic in (bad, OTHER))
+    assert gap > 3 * noise
+
+
+def test_at_most_twelve_headlines():
+    assert 0 < len(HEADLINE) <= 12
+
+
+def test_a_gap_counts_both_sides_only_where_the_value_must_match():
+    assert METRICS["unigram_r2"].gap(0.9, 0.95) == pytest.approx(0.05)
+    assert METRICS["sex_violations"].gap(0.9, 0.95) == pytest.approx(-0.05)
+    assert METRICS["coverage"].gap(0.9, 0.95) == pytest.approx(METRICS["coverage"].gap(1.0, 0.95))
+
+
+def test_scores_come_back_rounded_and_sorted(tmp_path: Path):
+    Scores({"pair_r2": 0.123456, "coverage": 1.0}, {"unigram_r2": "why"}, 7).save(tmp_path / "a" / "0.json")
+    text = (tmp_path / "a" / "0.json").read_text()
+    assert text.index("coverage") < text.index("pair_r2")
+    assert Scores.load(tmp_path / "a" / "0.json") == Scores(
+        {"coverage": 1.0, "pair_r2": 0.1235}, {"unigram_r2": "why"}, 7
+    )
+
+
+@pytest.mark.parametrize(("text", "message"), [("{", "not valid JSON"), ("{}", "expected the keys"), ("[]", "keys")])
+def test_a_broken_file_is_named_with_its_remedy(tmp_path: Path, text: str, message: str):
+    (tmp_path / "0.json").write_text(text)
+    with pytest.raises(ScoresError, match=rf"0\.json: .*{message}.*dvc repro"):
+        Scores.load(tmp_path / "0.json")
+
+
+def test_nothing_infinite_is_written(tmp_path: Path):
+    with pytest.raises(ValueError, match="JSON compliant"):
+        write_json({"a": math.nan}, tmp_path / "a.json")
+    assert not (tmp_path / "a.json").exists()
+
+
+@pytest.mark.parametrize("value", [0.0, 1e-9, 12345.678, -0.000123456])
+def test_rounding_keeps_four_digits(value: float):
+    assert rounded(value) == pytest.approx(value, rel=5e-4)
+    assert json.loads(json.dumps(rounded(value))) == rounded(value)
+
+
+def test_the_table_costs_no_numpy():
+    loaded = "import sys, ehrgen.metrics.suite; print({'numpy', 'pandas', 'scipy'} & set(sys.modules))"
+    root = Path(__file__).resolve().parents[1]
+    printed = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True, cwd=root)
+    assert printed.stdout.strip() == "set()"

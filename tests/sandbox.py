@@ -84,7 +84,9 @@ def _lay_over(params: Path, overrides: dict[str, Any]) -> None:
 
 def _environment(folder: Path) -> dict[str, str]:
     """The caller's, without what would leak the caller's own repository, settings or Python into the copy."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "DVC_", "PYTHON"))}
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "DVC_", "PYTHON", "EHRGEN_"))
+    }
     return kept | {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "GIT_CONFIG_GLOBAL": os.devnull,

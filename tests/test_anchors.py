@@ -46,6 +46,12 @@ def test_memoriser_copies():
     } <= codes
 
 
+def test_memoriser_repeats_nobody_before_all_were_taken():
+    train = cohort([["4019"], ["486"], ["4280"]])
+    made = generate("memoriser", n=7, train=train)
+    assert sorted(made.diagnoses["code"].value_counts()) == [2, 2, 3]
+
+
 def test_collapsed_has_twenty_records():
     assert round(collapse.unique_patients(HELDOUT, generate("collapsed")) * N) <= anchors.COLLAPSED_TO
 

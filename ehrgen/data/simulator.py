@@ -16,6 +16,7 @@ or a new one of its cell: nobody is born twice, and no delivery directly follows
     data, indices, indptr  float16, uint16, .  P(code | profile), a sparse K x V table
 """
 
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile
@@ -201,7 +202,7 @@ def load(path: Path) -> Simulator:
     if not path.is_file():
         raise CohortError(f"{path}: no such file; the simulator's parameters are ehrgen/data/simulator.npz")
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as stored:
             part = {name: stored[name] for name in stored.files}
         table = sparse.csr_array(
             (part["data"].astype("float64"), part["indices"].astype("int32"), part["indptr"]),
@@ -212,7 +213,7 @@ def load(path: Path) -> Simulator:
         profiles = Profiles(weights, table.toarray(), demographics.allowed(part["codes"]))
         rank, spread = part["rank"].astype("float64"), part["spread"].astype("float64")
         return Simulator(part["codes"], part["chronic"], rank, spread, part["shares"], profiles)
-    except (KeyError, ValueError, OSError, EOFError, BadZipFile) as error:
+    except (KeyError, ValueError, OSError, EOFError, BadZipFile, zlib.error) as error:
         raise CohortError(f"{path}: not the simulator's parameters ({error}); take ehrgen/data/simulator.npz") from None
 
 

@@ -1,4 +1,4 @@
-"""Token-budget batches: patients of similar length together, collated without a loop over patients.
+"""Steps of about a budget of tokens, in parts of similar length, collated without a loop over patients.
 
 Axes: B patients, T decoder inputs (padded), E encoder inputs (padded), N real positions of the batch,
 J pairs (position, code already in its visit).
@@ -39,7 +39,7 @@ class Batch:
     used_symbol: Int[Tensor, "J"]
     """Position and symbol of every code that the position's visit already holds."""
     weight: float
-    """Real positions of this batch over the mean of all batches: makes tokens, not batches, count equally."""
+    """Real positions of this batch over the mean of an optimiser step: makes tokens count equally."""
 
     def to(self, device: torch.device) -> Self:
         """The same batch on another device."""
@@ -47,22 +47,27 @@ class Batch:
         return replace(self, **{name: tensor.to(device) for name, tensor in moved.items()})
 
 
-def plan(lengths: np.ndarray, budget: int, rng: np.random.Generator | None) -> list[np.ndarray]:
-    """Rows of each batch: similar lengths together, rows x longest <= `budget` (at least one row).
+def plan(lengths: np.ndarray, budget: int, rng: np.random.Generator | None) -> list[list[np.ndarray]]:
+    """Rows of each optimiser step, about `budget` tokens a step, cut into parts of similar length.
 
-    With `rng`, rows of one length are mixed anew and batches come in random order.
+    Steps are random draws of all lengths: a step of short histories alone would pull the model, and whatever
+    normalises its gradient, towards ending early, and the next step back. Parts keep padding small. With `rng`
+    patients are mixed anew; the number of steps depends on `lengths` and `budget` alone.
     """
-    jitter = rng.random(len(lengths)) if rng is not None else np.zeros(len(lengths))
-    order = np.lexsort((jitter, lengths))
-    sizes = lengths[order]
-    batches, start = [], 0
-    while start < len(order):
-        stop = (
-            start + 1 + int(np.searchsorted(sizes[start + 1 :] * np.arange(2, len(order) - start + 1), budget, "right"))
-        )
-        batches.append(order[start:stop])
+    order = rng.permutation(len(lengths)) if rng is not None else np.arange(len(lengths))
+    steps = max(1, round(lengths.sum() / budget))
+    step = np.minimum((np.cumsum(lengths[order]) - 1) * steps // lengths.sum(), steps - 1)
+    return [_parts(rows, lengths) for rows in np.split(order, np.searchsorted(step, np.arange(1, steps)))]
+
+
+def _parts(rows: np.ndarray, lengths: np.ndarray) -> list[np.ndarray]:
+    """`rows` by length, cut where a length exceeds twice the shortest of its part."""
+    rows = rows[np.argsort(lengths[rows], kind="stable")]
+    sizes, cuts, start = lengths[rows], [], 0
+    while (stop := int(np.searchsorted(sizes, 2 * sizes[start] + 4, "right"))) < len(rows):
+        cuts.append(stop)
         start = stop
-    return [batches[i] for i in rng.permutation(len(batches))] if rng is not None else batches
+    return np.split(rows, cuts)
 
 
 def batches(
@@ -71,13 +76,21 @@ def batches(
     encoder_input: str = "prompt",
     corruption: float = 0.0,
     rng: np.random.Generator | None = None,
-) -> Iterator[Batch]:
-    """The patients of `sequences` in batches of at most `budget` decoder inputs."""
+) -> Iterator[list[Batch]]:
+    """All patients, step by step: the parts of a step are batches whose weights add up to about 1.
+
+    A part's weight is its tokens over the mean tokens of a step, so that tokens, not batches or steps, count
+    equally.
+    """
     lengths = np.diff(sequences.offsets) - 1
     planned = plan(lengths, budget, rng)
     mean = lengths.sum() / len(planned)
-    for rows in planned:
-        yield collate(sequences, rows, encoder_input, corruption, rng, weight=float(lengths[rows].sum() / mean))
+    for step in planned:
+        weights = [float(lengths[rows].sum() / mean) for rows in step]
+        yield [
+            collate(sequences, rows, encoder_input, corruption, rng, weight)
+            for rows, weight in zip(step, weights, strict=True)
+        ]
 
 
 def collate(
@@ -154,6 +167,3 @@ def _encoder_tokens(
     order = np.argsort(~keep, axis=1, kind="stable")
     kept = np.where(np.take_along_axis(keep, order, 1), np.take_along_axis(tokens, order, 1), PAD)
     return kept[:, : keep.sum(axis=1).max()]
-
-
-__all__ = ["BOS", "VISIT", "Batch", "already_in_visit", "batches", "collate", "padded", "plan"]

@@ -1,28 +1,37 @@
 """Who moves the shared parameters: facts about each objective's gradient, no verdicts."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 
-def norms(losses: Mapping[str, Float[Tensor, ""]], parameters: Iterable[nn.Parameter]) -> dict[str, float]:
-    """L2 norm of each objective's own gradient over `parameters`, unweighted, at least 0.
-
-    An objective with no path to any of them has norm 0: that is the finding, not an error.
-    The graph is kept, so that the step itself can follow.
+class Sums:
+    """Each objective's own gradient on the shared parameters, unweighted, added up over the parts of a step.
 
     Source:
-        GradNorm, Chen et al. (2018), for measuring gradients rather than values.
+        Measuring gradients rather than values: GradNorm, Chen et al. (2018).
     """
-    wanted = list(parameters)
-    return {name: _norm(loss, wanted) for name, loss in losses.items()}
 
+    def __init__(self, parameters: Sequence[nn.Parameter]) -> None:
+        self.parameters = list(parameters)
+        self.gradients: dict[str, list[Tensor]] = {}
 
-def _norm(loss: Float[Tensor, ""], parameters: list[nn.Parameter]) -> float:
-    if not loss.requires_grad:
-        return 0.0
-    gradients = torch.autograd.grad(loss, parameters, retain_graph=True, allow_unused=True)
-    return math.sqrt(sum(float(g.float().square().sum()) for g in gradients if g is not None))
+    def add(self, losses: Mapping[str, Float[Tensor, ""]], weight: float) -> None:
+        """Add a part's gradients, `weight` being its share of the step. The graph is kept for the step itself."""
+        for name, loss in losses.items():
+            sums = self.gradients.setdefault(name, [torch.zeros_like(p) for p in self.parameters])
+            if loss.requires_grad:
+                own = torch.autograd.grad(loss, self.parameters, retain_graph=True, allow_unused=True)
+                for total, gradient in zip(sums, own, strict=True):
+                    if gradient is not None:
+                        total.add_(gradient, alpha=weight)
+
+    def norms(self) -> dict[str, float]:
+        """L2 norm of each objective's gradient, at least 0.
+
+        An objective with no path to any shared parameter has norm 0: that is the finding, not an error.
+        """
+        return {name: math.sqrt(sum(float(g.square().sum()) for g in sums)) for name, sums in self.gradients.items()}

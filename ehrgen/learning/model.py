@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Int
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import BartConfig, BartModel
-from transformers.modeling_outputs import BaseModelOutput
+from transformers.modeling_outputs import BaseModelOutputWithPastAndCrossAttentions
 
 from ehrgen.data.cohort import AGE_BRACKETS, SEXES
 from ehrgen.data.vocabulary import BOS, EOS, FIRST_CODE, PAD, Vocabulary
@@ -88,7 +88,7 @@ class PromptBart(nn.Module):
         sex: Int[Tensor, "B"] | None,
         encoded: tuple[Float[Tensor, "B PE D"], Bool[Tensor, "B PE"]],
         **cache: object,
-    ) -> BaseModelOutput:
+    ) -> BaseModelOutputWithPastAndCrossAttentions:
         """Decoder states of prompt and tokens (causal, so right padding needs no mask), and the cache if asked."""
         states, mask = encoded
         vectors, _ = self._prefixed(self.decoder_prompt, tokens, age, sex)
@@ -232,5 +232,7 @@ def _bart(settings: ModelSettings, tokens: int, max_tokens: int) -> BartModel:
         eos_token_id=EOS,
         decoder_start_token_id=BOS,
         forced_eos_token_id=None,
+        # 0.02 at BART's own width; at a smaller one it would leave the model on the unigram plateau for epochs.
+        init_std=0.02 * (768 / settings.d_model) ** 0.5,
     )
     return BartModel(config)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from itertools import chain
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ from tqdm import tqdm
 from ehrgen.data.cooccurrence import Cooccurrence
 from ehrgen.data.sequences import Sequences
 from ehrgen.learning import gradients, objectives
-from ehrgen.learning.batches import Batch, batches
+from ehrgen.learning.batches import Batch, batches, plan
 from ehrgen.learning.checkpoint import Checkpoint
 from ehrgen.learning.history import Epoch, Row
 from ehrgen.learning.machine import Machine
@@ -75,7 +76,7 @@ class Learner:
             betas=(0.9, 0.98),
             fused=True,
         )
-        per_epoch = sum(1 for _ in self._batches(np.random.default_rng(0)))
+        per_epoch = len(plan(np.diff(self.training.offsets) - 1, settings.batch_tokens, None))
         self.steps_per_epoch, self.total_steps = per_epoch, per_epoch * settings.epochs
 
     def restore(self, checkpoint: Checkpoint) -> list[Row]:
@@ -89,28 +90,36 @@ class Learner:
         self.model.train()
         tally = Epoch()
         step = (number - 1) * self.steps_per_epoch
-        for batch in self._batches(rng):
-            self.step(step, batch.to(self.machine.device), tally)
+        for parts in self._batches(rng):
+            self.step(step, [part.to(self.machine.device) for part in parts], tally)
             step += 1
         return tally.rows(number, self.weights, self.validation_nll())
 
-    def step(self, step: int, batch: Batch, tally: Epoch) -> None:
-        """One update; every MEASURE_EVERY steps, and in the first of an epoch, gradients are measured too."""
+    def step(self, step: int, parts: list[Batch], tally: Epoch) -> None:
+        """One update; every MEASURE_EVERY steps of an epoch gradients are measured too."""
         for group in self.optimizer.param_groups:
             group["lr"] = self.recipe.train.learning_rate * self._pace(step)
-        losses = self.losses(batch)
-        values = {name: float(loss.detach()) for name, loss in losses.items()}
-        _refuse_nonfinite(values, step, batch)
-        if step % self.steps_per_epoch % MEASURE_EVERY == 0:
-            tally.add_norms(gradients.norms(losses, self.model.shared_parameters()))
-        total = sum(self.weights[name] * loss for name, loss in losses.items())
         self.optimizer.zero_grad(set_to_none=True)
-        (batch.weight * total).backward()
-        norm = clip_grad_norm_(self.model.parameters(), self.recipe.train.clip)
+        measured = gradients.Sums(self.model.shared_parameters()) if self._measures(step) else None
+        for part in parts:
+            losses = self.losses(part)
+            values = {name: float(loss.detach()) for name, loss in losses.items()}
+            _refuse_nonfinite(values, step, part)
+            if measured is not None:
+                measured.add(losses, part.weight)
+            total = sum(self.weights[name] * loss for name, loss in losses.items())
+            (part.weight * total).backward()
+            tally.add(values, part.weight)
+        if measured is not None:
+            tally.add_norms(measured.norms())
+        norm = float(clip_grad_norm_(self.model.parameters(), self.recipe.train.clip))
         if not math.isfinite(norm):
-            raise TrainingError(f"step {step}: gradient norm is {norm}; batch of shape {tuple(batch.inputs.shape)}")
+            shapes = [tuple(part.inputs.shape) for part in parts]
+            raise TrainingError(f"step {step}: gradient norm of the total is {norm}; batches of shape {shapes}")
         self.optimizer.step()
-        tally.add(values, batch.weight)
+
+    def _measures(self, step: int) -> bool:
+        return step % self.steps_per_epoch % MEASURE_EVERY == 0
 
     def losses(self, batch: Batch) -> dict[str, torch.Tensor]:
         """The unweighted objectives on a batch."""
@@ -125,14 +134,14 @@ class Learner:
         rng = np.random.default_rng(0)
         held_out = self.validation.shuffled(rng) if self.recipe.train.order == "shuffled" else self.validation
         total = seen = 0.0
-        for batch in batches(held_out, self.recipe.train.batch_tokens):
+        for batch in chain.from_iterable(batches(held_out, self.recipe.train.batch_tokens)):
             with self.machine.autocast():
                 out = self.model(batch.to(self.machine.device), forbid_used=self.recipe.train.mask_repeats)
             total -= float(out.target_log_prob.sum())
             seen += len(out.target_log_prob)
         return total / seen
 
-    def _batches(self, rng: np.random.Generator) -> Iterator[Batch]:
+    def _batches(self, rng: np.random.Generator) -> Iterator[list[Batch]]:
         settings = self.recipe
         ordered = self.training.shuffled(rng) if settings.train.order == "shuffled" else self.training
         return batches(

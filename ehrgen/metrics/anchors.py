@@ -34,8 +34,11 @@ def anchors(profiles: int) -> dict[str, Anchor]:
 
 
 def memoriser(train: Cohort, n: int, rng: np.random.Generator) -> Cohort:
-    """Training patients, drawn with replacement: perfect but for privacy."""
-    return train.resample(rng.integers(len(train), size=n))
+    """Training patients, none again before all were taken: as good as real ones but for privacy.
+
+    Drawn with replacement, its repeats would cost it fidelity, and copying would look worse than it is.
+    """
+    return train.resample(np.resize(rng.permutation(len(train)), n))
 
 
 def collapsed(train: Cohort, n: int, rng: np.random.Generator) -> Cohort:
@@ -109,17 +112,20 @@ def _distinct_draws(
     """For each visit `sizes` distinct codes, drawn one after the other with the odds of its cell."""
     edges = np.append(0.0, np.cumsum(odds))
     start, end = (edges[row * odds.shape[1]] for row in (cells, cells + 1))
-    drawn = np.empty(0, dtype=np.int64)
-    missing = sizes
+    complete, drawn, missing = [], np.empty(0, dtype=np.int64), sizes
     while missing.any():
         visit = np.repeat(np.arange(len(cells)), missing)
         point = start[visit] + rng.random(len(visit)) * (end - start)[visit]
         point = np.minimum(point, np.nextafter(end, 0)[visit])  # rounding must not reach the next cell
         code = np.searchsorted(edges, point, side="right") - 1 - cells[visit] * odds.shape[1]
         drawn = np.unique(np.append(drawn, visit * odds.shape[1] + code))
-        missing = sizes - np.bincount(drawn // odds.shape[1], minlength=len(sizes))
-    shape = (len(cells), odds.shape[1])
-    return sparse.csr_array((np.ones(len(drawn)), np.divmod(drawn, odds.shape[1])), shape=shape)
+        held = np.bincount(drawn // odds.shape[1], minlength=len(sizes))
+        missing = np.where(held > 0, sizes - held, 0)
+        open_still = missing[drawn // odds.shape[1]] > 0
+        complete.append(drawn[~open_still])
+        drawn = drawn[open_still]
+    place = np.divmod(np.concatenate(complete), odds.shape[1])
+    return sparse.csr_array((np.ones(len(place[0])), place), shape=(len(cells), odds.shape[1]))
 
 
 def _cohort(

@@ -1,0 +1,44 @@
+"""Token sequences for tests: random small records, and a cohort from which something can be learned."""
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+from hypothesis import settings
+from hypothesis import strategies as st
+from made_up import cohort, population
+
+from ehrgen.data.cohort import Cohort
+from ehrgen.data.sequences import Sequences
+from ehrgen.data.vocabulary import Vocabulary
+
+few = settings(max_examples=30)  # pandas takes 20 ms an example
+
+Record = list[list[str]]
+"""A patient: visits of codes."""
+RECORDS = st.lists(
+    st.lists(
+        st.lists(st.sampled_from(["4010", "4011", "4019", "401", "25000", "486", "V270"]), min_size=1, max_size=6),
+        min_size=1,
+        max_size=4,
+    ),
+    min_size=1,
+    max_size=6,
+)
+"""Patients with repeats inside visits; one category with siblings, three alone."""
+
+
+def from_records(records: list[Record], **people: Any) -> Cohort:
+    return cohort([[" ".join(codes) for codes in visits] for visits in records], **people)
+
+
+def sequences_of(patients: Cohort, max_tokens: int = 1000) -> Sequences:
+    """Sequences over the cohort's own vocabulary."""
+    return Sequences.from_cohort(patients, Vocabulary.from_codes(patients.diagnoses["code"]), max_tokens)
+
+
+@cache
+def learnable() -> Sequences:
+    """160 patients of `made_up.population`, a fifth of them for validation."""
+    shares = {"train": 0.8, "validation": 0.2}
+    return sequences_of(population(160, 0).with_split(shares, np.random.default_rng(0)), max_tokens=64)

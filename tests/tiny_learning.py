@@ -1,0 +1,156 @@
+"""A training small enough for tests: counts of a learnable cohort, a recipe, and a model of 16 dimensions.
+
+Run as a program it trains into $EHRGEN_STORE and kills itself without warning at the step its argument names:
+`python tests/tiny_learning.py 7`.
+"""
+
+import os
+import signal
+import sys
+from functools import cache
+from typing import Any
+
+import numpy as np
+import torch
+from records import learnable
+
+from ehrgen.data import cooccurrence
+from ehrgen.data.cooccurrence import Cooccurrence
+from ehrgen.data.sequences import Sequences
+from ehrgen.data.vocabulary import FIRST_CODE, FIRST_SYMBOL, Vocabulary
+from ehrgen.learning import machine, store, training
+from ehrgen.learning.batches import Batch, collate
+from ehrgen.learning.machine import Machine
+from ehrgen.learning.model import PromptBart
+from ehrgen.learning.settings import LossSettings, ModelSettings, Recipe, SamplingSettings, TrainSettings
+
+MODEL = {
+    "pretrained": None,
+    "layers": 1,
+    "d_model": 16,
+    "heads": 2,
+    "feed_forward": 32,
+    "dropout": 0.1,
+    "prompt_width": 8,
+    "prompt_encoder": True,
+    "prompt_decoder": True,
+    "encoder_input": "prompt",
+    "corruption": 0.5,
+    "hierarchy": "factored",
+}
+LOSS = {
+    "lm": 1.0,
+    "age": 0.1,
+    "sex": 0.1,
+    "cooccur": 0.05,
+    "cooccur_form": "expected",
+    "cooccur_threshold": 5,
+    "sex_pool": "codes",
+}
+TRAIN = {
+    "epochs": 2,
+    "batch_tokens": 256,
+    "learning_rate": 0.01,
+    "warmup": 0.1,
+    "weight_decay": 0.01,
+    "clip": 1.0,
+    "order": "shuffled",
+    "mask_repeats": True,
+    "precision": "fp32",
+    "device": "cpu",
+    "threads": 1,
+}
+SAMPLING = {
+    "patients": 50,
+    "seed": 0,
+    "demographics": True,
+    "table": None,
+    "greedy": False,
+    "temperature": 1.0,
+    "top_p": 1.0,
+    "no_repeats": True,
+    "rule_edits": False,
+    "max_tokens": 32,
+    "batch_patients": 40,
+}
+
+
+def recipe(seed: int = 0, **changes: Any) -> Recipe:
+    """The tiny recipe with some settings changed, each key going to the section that knows it."""
+    unknown = set(changes) - {*MODEL, *LOSS, *TRAIN}
+    assert not unknown, unknown
+    sections = [{name: changes.get(name, value) for name, value in part.items()} for part in (MODEL, LOSS, TRAIN)]
+    model, loss, train = sections
+    return Recipe(ModelSettings(**model), LossSettings(**loss), TrainSettings(**train), seed)
+
+
+def sampling(**changes: Any) -> SamplingSettings:
+    return SamplingSettings(**SAMPLING | changes)
+
+
+@cache
+def matrices() -> dict[str, Cooccurrence]:
+    return cooccurrence.count(learnable().of_split("train"))
+
+
+@cache
+def here() -> Machine:
+    """One CPU thread in full precision, prepared as for a real run."""
+    return machine.prepare("cpu", "fp32", 1)
+
+
+def untrained(seed: int = 0, vocabulary: Vocabulary | None = None, **changes: Any) -> PromptBart:
+    """A model with random weights, larger than at the start of a training so that its outputs differ, not training."""
+    here()
+    torch.manual_seed(seed)
+    settings = recipe(**changes)
+    model = PromptBart(settings.model, vocabulary or learnable().vocabulary, 64, settings.loss.sex_pool)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.ndim > 1:
+                parameter.mul_(4)
+    return model.placed(here()).eval()
+
+
+def batch_of(sequences: Sequences, rows: list[int] | None = None, encoder_input: str = "prompt") -> Batch:
+    chosen = np.arange(len(sequences)) if rows is None else np.array(rows)
+    return collate(sequences, chosen, encoder_input, 0.5, np.random.default_rng(0))
+
+
+def weights(model: PromptBart) -> dict[str, torch.Tensor]:
+    return {name: value.clone() for name, value in model.state_dict().items()}
+
+
+def same(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> bool:
+    """Whether two sets of weights agree bit for bit."""
+    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+
+
+def used_by_hand(inputs: list[int]) -> list[tuple[int, int]]:
+    """`already_in_visit` as its docstring says it, in two loops."""
+    held: list[int] = []
+    pairs = []
+    for at, token in enumerate(inputs):
+        held = [] if token < FIRST_CODE else [*held, token - FIRST_SYMBOL]
+        pairs += [(at, symbol) for symbol in held]
+    return pairs
+
+
+RESUMED = {"epochs": 3, "batch_tokens": 512}
+
+
+def train_and_die(step: int) -> None:
+    """Train the tiny recipe into the store; SIGKILL to this process just before that step."""
+    take_step = training.Learner.step
+
+    def fatal(learner: training.Learner, number: int, *rest: Any) -> None:
+        if number == step:
+            os.kill(os.getpid(), signal.SIGKILL)
+        take_step(learner, number, *rest)
+
+    training.Learner.step = fatal
+    store.trained("killed", recipe(**RESUMED), learnable(), matrices(), here())
+
+
+if __name__ == "__main__":
+    train_and_die(int(sys.argv[1]))

@@ -8,25 +8,14 @@ Axes: N positions, D state, K classes, S symbols, J pairs of (position, symbol a
 targets' classes, position by position.
 """
 
-from dataclasses import dataclass
 from typing import Protocol
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from ehrgen.data.vocabulary import MARK_CLASSES, Vocabulary
-
-FORBIDDEN = -1e9
-
-
-@dataclass(frozen=True)
-class Forbidden:
-    """What may not come next: used symbols in coordinate form, and positions whose visit is still empty."""
-
-    at: Int[Tensor, "J"]
-    symbol: Int[Tensor, "J"]
-    opens_visit: Bool[Tensor, "N"]
+from ehrgen.learning.hierarchy import FORBIDDEN, Forbidden, Hierarchy, Siblings, masked_log_softmax, race
 
 
 class Distribution(Protocol):
@@ -38,30 +27,9 @@ class Distribution(Protocol):
 
     def symbols(self, states: Float[Tensor, "N D"], forbidden: Forbidden) -> Float[Tensor, "N S"]: ...
 
-
-class Hierarchy(nn.Module):
-    """The tree of a vocabulary as buffers, and the arithmetic every distribution over it needs."""
-
-    def __init__(self, vocabulary: Vocabulary) -> None:
-        super().__init__()
-        for name in ("symbol_class", "class_start", "class_size"):
-            values = torch.from_numpy(getattr(vocabulary, name)).long()
-            self.register_buffer(name, values, persistent=False)
-        self.classes = len(vocabulary.class_size)
-        self.symbols = len(vocabulary.symbol_class)
-
-    def left(self, forbidden: Forbidden) -> Int[Tensor, "N K"]:
-        """How many symbols of each class may still come."""
-        positions = len(forbidden.opens_visit)
-        left = self.class_size.repeat(positions, 1)
-        used_class = self.symbol_class[forbidden.symbol]
-        left.index_put_((forbidden.at, used_class), left.new_tensor(-1), accumulate=True)
-        left[:, :MARK_CLASSES].masked_fill_(forbidden.opens_visit[:, None], 0)
-        return left
-
-    def class_log_prob(self, logits: Float[Tensor, "N K"], forbidden: Forbidden) -> Float[Tensor, "N K"]:
-        """Log-softmax over the classes that have a symbol left."""
-        return masked_log_softmax(logits, self.left(forbidden) <= 0)
+    def draw(
+        self, states: Float[Tensor, "N D"], forbidden: Forbidden, generator: torch.Generator
+    ) -> Int[Tensor, "N"]: ...
 
 
 class Factored(nn.Module):
@@ -88,36 +56,33 @@ class Factored(nn.Module):
         self, states: Float[Tensor, "N D"], target: Int[Tensor, "N"], forbidden: Forbidden
     ) -> tuple[Float[Tensor, "N"], Float[Tensor, "N K"]]:
         """Log-probability of each target and of every class; only the targets' siblings are scored."""
-        tree = self.tree
-        class_log_prob = tree.class_log_prob(self.class_logits(states).float(), forbidden)
-        of_target = tree.symbol_class[target]
-        size = tree.class_size[of_target]
-        first = size.cumsum(0) - size
-        row = torch.repeat_interleave(size)
-        sibling = tree.class_start[of_target][row] + torch.arange(len(row), device=row.device) - first[row]
-        logits = self._within(states)[row].mul(self.within_weight[sibling]).sum(-1).float()
-        logits = logits + self.within_bias[sibling]
-        same = tree.symbol_class[forbidden.symbol] == of_target[forbidden.at]
-        at, symbol = forbidden.at[same], forbidden.symbol[same]
-        used = torch.zeros_like(logits, dtype=torch.bool)
-        used[first[at] + symbol - tree.class_start[of_target[at]]] = True
-        logits = logits.masked_fill(used, FORBIDDEN)
-        top = logits.new_full((len(target),), FORBIDDEN).scatter_reduce(0, row, logits.detach(), "amax")
-        total = torch.zeros_like(top).index_add(0, row, (logits - top[row]).exp())
-        chosen = logits[first + target - tree.class_start[of_target]]
+        class_log_prob = self.tree.class_log_prob(self.class_logits(states).float(), forbidden)
+        of_target = self.tree.symbol_class[target]
+        siblings = self.tree.siblings(of_target, forbidden)
+        logits = self._within(states, siblings)
+        top = logits.new_full((len(target),), FORBIDDEN).scatter_reduce(0, siblings.row, logits.detach(), "amax")
+        total = torch.zeros_like(top).index_add(0, siblings.row, (logits - top[siblings.row]).exp())
+        chosen = logits[siblings.first + target - self.tree.class_start[of_target]]
         within = chosen - top - total.log()
         return class_log_prob.gather(1, of_target[:, None]).squeeze(1) + within, class_log_prob
 
     def symbols(self, states: Float[Tensor, "N D"], forbidden: Forbidden) -> Float[Tensor, "N S"]:
         """Log-probability of every symbol."""
-        tree = self.tree
-        class_log_prob = tree.class_log_prob(self.class_logits(states).float(), forbidden)
-        logits = (self._within(states) @ self.within_weight.T).float() + self.within_bias
+        class_log_prob = self.tree.class_log_prob(self.class_logits(states).float(), forbidden)
+        logits = (self.within_states(states) @ self.within_weight.T).float() + self.within_bias
         logits[forbidden.at, forbidden.symbol] = FORBIDDEN
-        return class_log_prob[:, tree.symbol_class] + _within_class_log_softmax(logits, tree)
+        return class_log_prob[:, self.tree.symbol_class] + self.tree.within_class_log_softmax(logits)
 
-    def _within(self, states: Float[Tensor, "N D"]) -> Float[Tensor, "N W"]:
-        return self.within_states(states)
+    def draw(self, states: Float[Tensor, "N D"], forbidden: Forbidden, generator: torch.Generator) -> Int[Tensor, "N"]:
+        """One symbol a position: its class first, then one of the class's symbols."""
+        drawn = race(self.tree.class_log_prob(self.class_logits(states).float(), forbidden), generator)
+        siblings = self.tree.siblings(drawn, forbidden)
+        return siblings.draw(self._within(states, siblings), generator)
+
+    def _within(self, states: Float[Tensor, "N D"], siblings: Siblings) -> Float[Tensor, "R"]:
+        """Logit of each sibling; barred ones FORBIDDEN."""
+        logits = self.within_states(states)[siblings.row].mul(self.within_weight[siblings.symbol]).sum(-1).float()
+        return (logits + self.within_bias[siblings.symbol]).masked_fill(siblings.barred, FORBIDDEN)
 
 
 class CategoryThenUniform(nn.Module):
@@ -145,6 +110,13 @@ class CategoryThenUniform(nn.Module):
         leaf = leaf[:, self.tree.symbol_class]
         leaf[forbidden.at, forbidden.symbol] = FORBIDDEN
         return leaf
+
+    def draw(self, states: Float[Tensor, "N D"], forbidden: Forbidden, generator: torch.Generator) -> Int[Tensor, "N"]:
+        """One symbol a position: its class first, then any of the class's symbols."""
+        drawn = race(self.tree.class_log_prob(self.class_logits(states).float(), forbidden), generator)
+        siblings = self.tree.siblings(drawn, forbidden)
+        even = torch.zeros(len(siblings.row), device=states.device)
+        return siblings.draw(even.masked_fill(siblings.barred, FORBIDDEN), generator)
 
 
 class Flat(nn.Module):
@@ -177,20 +149,9 @@ class Flat(nn.Module):
         barred[:, :MARK_CLASSES] = forbidden.opens_visit[:, None]
         return masked_log_softmax(logits, barred)
 
+    def draw(self, states: Float[Tensor, "N D"], forbidden: Forbidden, generator: torch.Generator) -> Int[Tensor, "N"]:
+        """One symbol a position."""
+        return race(self.symbols(states, forbidden), generator)
+
 
 DISTRIBUTIONS = {"factored": Factored, "flat": Flat, "category": CategoryThenUniform}
-
-
-def masked_log_softmax(logits: Float[Tensor, "N K"], barred: Bool[Tensor, "N K"]) -> Float[Tensor, "N K"]:
-    """Log-softmax over what is not barred; barred entries are about FORBIDDEN, so that exp gives 0."""
-    return torch.log_softmax(logits.masked_fill(barred, FORBIDDEN), dim=-1)
-
-
-def _within_class_log_softmax(logits: Float[Tensor, "N S"], tree: Hierarchy) -> Float[Tensor, "N S"]:
-    """Log-softmax within each class: segments of the symbol axis."""
-    shape = (len(logits), tree.classes)
-    index = tree.symbol_class.expand_as(logits)
-    top = torch.full(shape, FORBIDDEN, device=logits.device).scatter_reduce(1, index, logits.detach(), "amax")
-    shifted = logits - top[:, tree.symbol_class]
-    total = torch.zeros(shape, device=logits.device).index_add(1, tree.symbol_class, shifted.exp())
-    return (shifted - total.log()[:, tree.symbol_class]).clamp(min=FORBIDDEN)

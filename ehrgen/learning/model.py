@@ -18,7 +18,8 @@ from ehrgen.data.cohort import AGE_BRACKETS, SEXES
 from ehrgen.data.vocabulary import BOS, EOS, FIRST_CODE, PAD, Vocabulary
 from ehrgen.files import replacing
 from ehrgen.learning.batches import Batch
-from ehrgen.learning.distribution import DISTRIBUTIONS, Forbidden
+from ehrgen.learning.distribution import DISTRIBUTIONS
+from ehrgen.learning.hierarchy import Forbidden
 from ehrgen.learning.machine import Machine
 from ehrgen.learning.settings import ModelSettings
 
@@ -55,11 +56,18 @@ class Prompt(nn.Module):
 class PromptBart(nn.Module):
     """BART whose encoder and decoder can be prefixed with demographic prompts, two heads, one distribution."""
 
-    def __init__(self, settings: ModelSettings, vocabulary: Vocabulary, max_tokens: int, sex_pool: str) -> None:
+    def __init__(
+        self,
+        settings: ModelSettings,
+        vocabulary: Vocabulary,
+        max_tokens: int,
+        sex_pool: str,
+        bart: BartModel | None = None,
+    ) -> None:
         super().__init__()
         self.settings, self.vocabulary = settings, vocabulary
         self.max_tokens, self.sex_pool = max_tokens, sex_pool
-        self.bart = _bart(settings, len(vocabulary), max_tokens)
+        self.bart = _bart(settings, len(vocabulary), max_tokens) if bart is None else bart
         width = self.bart.config.d_model
         self.encoder_prompt = Prompt(settings.prompt_width, width) if settings.prompt_encoder else None
         self.decoder_prompt = Prompt(settings.prompt_width, width) if settings.prompt_decoder else None
@@ -177,9 +185,10 @@ class PromptBart(nn.Module):
 def load(folder: Path) -> PromptBart:
     """The model saved in `folder`, in evaluation mode, on the CPU."""
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    settings = ModelSettings(**{**config["settings"], "pretrained": None})
+    settings = ModelSettings(**config["settings"])
     vocabulary = Vocabulary.load(folder / "vocabulary.json")
-    model = PromptBart(settings, vocabulary, config["max_tokens"], config["sex_pool"])
+    bart = BartModel(BartConfig(**config["bart"]))  # a pretrained one has its own size, not that of the settings
+    model = PromptBart(settings, vocabulary, config["max_tokens"], config["sex_pool"], bart)
     model.load_untied(load_file(folder / "model.safetensors"))
     return model.eval()
 

@@ -19,7 +19,7 @@ from transformers import DynamicCache, EncoderDecoderCache
 from ehrgen.data import icd9
 from ehrgen.data.cohort import SEXES, Cohort
 from ehrgen.data.vocabulary import BOS, EOS, FIRST_CODE, FIRST_SYMBOL, MARK_CLASSES, VISIT, Vocabulary
-from ehrgen.learning.distribution import FORBIDDEN, Forbidden
+from ehrgen.learning.hierarchy import FORBIDDEN, Forbidden, race
 from ehrgen.learning.machine import Machine
 from ehrgen.learning.model import PromptBart
 from ehrgen.learning.settings import SamplingSettings
@@ -64,8 +64,7 @@ def write_histories(
     written: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
     limit = min(settings.max_tokens, model.max_tokens) - 1
     for step in range(limit):
-        log_prob = open_.next_log_prob(model, machine)
-        symbol = draw(log_prob, settings, generator)
+        symbol = open_.next_symbol(model, settings, machine, generator)
         going = symbol != END
         open_ = open_.kept(going, symbol[going] + FIRST_SYMBOL)
         token = open_.token.squeeze(1).cpu().numpy()
@@ -84,9 +83,7 @@ def draw(log_prob: Float[Tensor, "B S"], settings: SamplingSettings, generator: 
         log_prob = torch.log_softmax(log_prob / settings.temperature, dim=-1)
     if settings.top_p < 1:
         log_prob = _nucleus(log_prob, settings.top_p)
-    # Exponential race: argmax of p/e with e ~ Exp(1) is a draw from p; one pass, no cumulative sum to round off.
-    noise = torch.empty_like(log_prob).exponential_(generator=generator).log_()
-    return (log_prob - noise).argmax(dim=-1)
+    return race(log_prob, generator)
 
 
 def _nucleus(log_prob: Float[Tensor, "B S"], top_p: float) -> Float[Tensor, "B S"]:
@@ -132,17 +129,24 @@ class _Open:
         cache = EncoderDecoderCache(DynamicCache(), DynamicCache())
         return cls(torch.arange(len(people), **to), token, age, sex, encoded, cache, used, barred)
 
-    def next_log_prob(self, model: PromptBart, machine: Machine) -> Float[Tensor, "B S"]:
-        """Log-probability of every next symbol, grammar applied."""
+    def next_symbol(
+        self, model: PromptBart, settings: SamplingSettings, machine: Machine, generator: torch.Generator
+    ) -> Int[Tensor, "B"]:
+        """The next symbol of every patient, grammar applied.
+
+        A plain draw takes the class first and scores only its symbols; anything else needs all of them.
+        """
         age, sex = (self.age, self.sex) if self.first else (None, None)
+        self.first = False
         with machine.autocast():
             out = model.decode(self.token, age, sex, self.encoded, past_key_values=self.cache, use_cache=True)
             states = out.last_hidden_state[:, -1]
+            if is_plain(settings):
+                return model.distribution.draw(states, self._forbidden(), generator)
             log_prob = model.distribution.symbols(states, self._forbidden())
-        self.first = False
         if self.barred is not None:
             log_prob = torch.log_softmax(log_prob.masked_fill(self.barred, FORBIDDEN), dim=-1)
-        return log_prob
+        return draw(log_prob, settings, generator)
 
     def kept(self, going: Bool[Tensor, "B"], token: Int[Tensor, "C"]) -> "_Open":
         """The patients that go on, with their next input."""

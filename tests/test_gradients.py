@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from ehrgen.learning.gradients import norms
+from ehrgen.learning.gradients import Sums
 
 
 def test_by_hand():
@@ -13,18 +13,24 @@ def test_by_hand():
         "elsewhere": (z**3).sum(),
         "constant": torch.tensor(7.0),
     }
-    assert norms(losses, [x, y]) == pytest.approx({"quadratic": 5, "both": 34**0.5, "elsewhere": 0, "constant": 0})
+    sums = Sums([x, y])
+    sums.add(losses, 1.0)
+    assert sums.norms() == pytest.approx({"quadratic": 5, "both": 34**0.5, "elsewhere": 0, "constant": 0})
 
 
-def test_a_step_can_follow():
+def test_the_norm_of_a_step_is_that_of_its_weighted_sum():
+    """Parts that pull in opposite directions cancel: 0.75 x (4, 0) + 0.25 x (-4, 8) = (2, 2)."""
+    x = nn.Parameter(torch.zeros(2))
+    sums = Sums([x])
+    sums.add({"lm": 4 * x[0], "constant": torch.tensor(1.0)}, 0.75)
+    sums.add({"lm": -4 * x[0] + 8 * x[1], "constant": torch.tensor(1.0)}, 0.25)
+    assert sums.norms() == pytest.approx({"lm": 8**0.5, "constant": 0})
+
+
+def test_the_step_can_follow_and_is_not_changed():
     x = nn.Parameter(torch.tensor([3.0, 4.0]))
     losses = {"one": (x**2).sum(), "two": (2 * x**2).sum()}
-    norms(losses, iter([x]))
+    Sums([x]).add(losses, 1.0)
     assert x.grad is None
     (losses["one"] + losses["two"]).backward()
     assert x.grad.tolist() == [18, 24]
-
-
-def test_parameters_may_be_given_once_only():
-    x = nn.Parameter(torch.tensor([3.0, 4.0]))
-    assert norms({"one": x.sum(), "two": 2 * x.sum()}, iter([x])) == pytest.approx({"one": 2**0.5, "two": 8**0.5})

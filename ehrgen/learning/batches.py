@@ -25,18 +25,18 @@ class Batch:
     inputs: Int[Tensor, "B T"]
     real: Bool[Tensor, "B T"]
     encoder: Int[Tensor, "B E"]
-    age: Float[Tensor, "B"]
-    sex: Int[Tensor, "B"]
-    bracket: Int[Tensor, "B"]
-    target: Int[Tensor, "N"]
+    age: Float[Tensor, " B"]
+    sex: Int[Tensor, " B"]
+    bracket: Int[Tensor, " B"]
+    target: Int[Tensor, " N"]
     """Symbol (token - 2) to be predicted at each position."""
-    patient: Int[Tensor, "N"]
-    reads_code: Bool[Tensor, "N"]
+    patient: Int[Tensor, " N"]
+    reads_code: Bool[Tensor, " N"]
     """Whether the position's input is a code, not a mark."""
-    opens_visit: Bool[Tensor, "N"]
+    opens_visit: Bool[Tensor, " N"]
     """Whether no code of the visit has been given yet, so that it may not end here."""
-    used_at: Int[Tensor, "J"]
-    used_symbol: Int[Tensor, "J"]
+    used_at: Int[Tensor, " J"]
+    used_symbol: Int[Tensor, " J"]
     """Position and symbol of every code that the position's visit already holds."""
     weight: float
     """Real positions of this batch over the mean of an optimiser step: makes tokens count equally."""

@@ -22,14 +22,14 @@ class Distribution(Protocol):
     """What objectives and the sampler ask of an output distribution; every answer is in nats."""
 
     def target(
-        self, states: Float[Tensor, "N D"], target: Int[Tensor, "N"], forbidden: Forbidden
-    ) -> tuple[Float[Tensor, "N"], Float[Tensor, "N K"]]: ...
+        self, states: Float[Tensor, "N D"], target: Int[Tensor, " N"], forbidden: Forbidden
+    ) -> tuple[Float[Tensor, " N"], Float[Tensor, "N K"]]: ...
 
     def symbols(self, states: Float[Tensor, "N D"], forbidden: Forbidden) -> Float[Tensor, "N S"]: ...
 
     def draw(
         self, states: Float[Tensor, "N D"], forbidden: Forbidden, generator: torch.Generator
-    ) -> Int[Tensor, "N"]: ...
+    ) -> Int[Tensor, " N"]: ...
 
 
 class Factored(nn.Module):
@@ -53,8 +53,8 @@ class Factored(nn.Module):
             self.class_logits.weight.normal_(std=0.02)
 
     def target(
-        self, states: Float[Tensor, "N D"], target: Int[Tensor, "N"], forbidden: Forbidden
-    ) -> tuple[Float[Tensor, "N"], Float[Tensor, "N K"]]:
+        self, states: Float[Tensor, "N D"], target: Int[Tensor, " N"], forbidden: Forbidden
+    ) -> tuple[Float[Tensor, " N"], Float[Tensor, "N K"]]:
         """Log-probability of each target and of every class; only the targets' siblings are scored."""
         class_log_prob = self.tree.class_log_prob(self.class_logits(states).float(), forbidden)
         of_target = self.tree.symbol_class[target]
@@ -73,13 +73,13 @@ class Factored(nn.Module):
         logits[forbidden.at, forbidden.symbol] = FORBIDDEN
         return class_log_prob[:, self.tree.symbol_class] + self.tree.within_class_log_softmax(logits)
 
-    def draw(self, states: Float[Tensor, "N D"], forbidden: Forbidden, generator: torch.Generator) -> Int[Tensor, "N"]:
+    def draw(self, states: Float[Tensor, "N D"], forbidden: Forbidden, generator: torch.Generator) -> Int[Tensor, " N"]:
         """One symbol a position: its class first, then one of the class's symbols."""
         drawn = race(self.tree.class_log_prob(self.class_logits(states).float(), forbidden), generator)
         siblings = self.tree.siblings(drawn, forbidden)
         return siblings.draw(self._within(states, siblings), generator)
 
-    def _within(self, states: Float[Tensor, "N D"], siblings: Siblings) -> Float[Tensor, "R"]:
+    def _within(self, states: Float[Tensor, "N D"], siblings: Siblings) -> Float[Tensor, " R"]:
         """Logit of each sibling; barred ones FORBIDDEN."""
         logits = self.within_states(states)[siblings.row].mul(self.within_weight[siblings.symbol]).sum(-1).float()
         return (logits + self.within_bias[siblings.symbol]).masked_fill(siblings.barred, FORBIDDEN)
@@ -95,8 +95,8 @@ class CategoryThenUniform(nn.Module):
         nn.init.normal_(self.class_logits.weight, std=0.02)
 
     def target(
-        self, states: Float[Tensor, "N D"], target: Int[Tensor, "N"], forbidden: Forbidden
-    ) -> tuple[Float[Tensor, "N"], Float[Tensor, "N K"]]:
+        self, states: Float[Tensor, "N D"], target: Int[Tensor, " N"], forbidden: Forbidden
+    ) -> tuple[Float[Tensor, " N"], Float[Tensor, "N K"]]:
         """Log-probability of each target and of every class."""
         left = self.tree.left(forbidden)
         class_log_prob = masked_log_softmax(self.class_logits(states).float(), left <= 0)
@@ -111,7 +111,7 @@ class CategoryThenUniform(nn.Module):
         leaf[forbidden.at, forbidden.symbol] = FORBIDDEN
         return leaf
 
-    def draw(self, states: Float[Tensor, "N D"], forbidden: Forbidden, generator: torch.Generator) -> Int[Tensor, "N"]:
+    def draw(self, states: Float[Tensor, "N D"], forbidden: Forbidden, generator: torch.Generator) -> Int[Tensor, " N"]:
         """One symbol a position: its class first, then any of the class's symbols."""
         drawn = race(self.tree.class_log_prob(self.class_logits(states).float(), forbidden), generator)
         siblings = self.tree.siblings(drawn, forbidden)
@@ -132,8 +132,8 @@ class Flat(nn.Module):
             self.logits.weight.normal_(std=0.02)
 
     def target(
-        self, states: Float[Tensor, "N D"], target: Int[Tensor, "N"], forbidden: Forbidden
-    ) -> tuple[Float[Tensor, "N"], Float[Tensor, "N K"]]:
+        self, states: Float[Tensor, "N D"], target: Int[Tensor, " N"], forbidden: Forbidden
+    ) -> tuple[Float[Tensor, " N"], Float[Tensor, "N K"]]:
         """Log-probability of each target and of every class."""
         leaf = self.symbols(states, forbidden)
         classes = leaf.new_zeros(len(leaf), self.tree.classes)
@@ -149,7 +149,7 @@ class Flat(nn.Module):
         barred[:, :MARK_CLASSES] = forbidden.opens_visit[:, None]
         return masked_log_softmax(logits, barred)
 
-    def draw(self, states: Float[Tensor, "N D"], forbidden: Forbidden, generator: torch.Generator) -> Int[Tensor, "N"]:
+    def draw(self, states: Float[Tensor, "N D"], forbidden: Forbidden, generator: torch.Generator) -> Int[Tensor, " N"]:
         """One symbol a position."""
         return race(self.symbols(states, forbidden), generator)
 

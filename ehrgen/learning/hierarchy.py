@@ -20,9 +20,9 @@ FORBIDDEN = -1e9
 class Forbidden:
     """What may not come next: used symbols in coordinate form, and positions whose visit is still empty."""
 
-    at: Int[Tensor, "J"]
-    symbol: Int[Tensor, "J"]
-    opens_visit: Bool[Tensor, "N"]
+    at: Int[Tensor, " J"]
+    symbol: Int[Tensor, " J"]
+    opens_visit: Bool[Tensor, " N"]
 
 
 class Hierarchy(nn.Module):
@@ -58,7 +58,7 @@ class Hierarchy(nn.Module):
         total = torch.zeros(shape, device=logits.device).index_add(1, self.symbol_class, shifted.exp())
         return (shifted - total.log()[:, self.symbol_class]).clamp(min=FORBIDDEN)
 
-    def siblings(self, chosen: Int[Tensor, "N"], forbidden: Forbidden) -> "Siblings":
+    def siblings(self, chosen: Int[Tensor, " N"], forbidden: Forbidden) -> "Siblings":
         """The symbols of one class a position."""
         size = self.class_size[chosen]
         first = size.cumsum(0) - size
@@ -75,12 +75,12 @@ class Hierarchy(nn.Module):
 class Siblings:
     """The symbols of one class for each of N positions, one position after the other."""
 
-    row: Int[Tensor, "R"]
-    symbol: Int[Tensor, "R"]
-    first: Int[Tensor, "N"]
-    barred: Bool[Tensor, "R"]
+    row: Int[Tensor, " R"]
+    symbol: Int[Tensor, " R"]
+    first: Int[Tensor, " N"]
+    barred: Bool[Tensor, " R"]
 
-    def draw(self, logits: Float[Tensor, "R"], generator: torch.Generator) -> Int[Tensor, "N"]:
+    def draw(self, logits: Float[Tensor, " R"], generator: torch.Generator) -> Int[Tensor, " N"]:
         """One symbol a position, in proportion to exp(logits) within the position."""
         score = logits - _log_exponential(logits, generator)
         best = score.new_full((len(self.first),), -torch.inf).scatter_reduce(0, self.row, score, "amax")
@@ -88,7 +88,7 @@ class Siblings:
         return self.symbol[winner[torch.searchsorted(self.row[winner], torch.arange(len(best), device=best.device))]]
 
 
-def race(log_prob: Float[Tensor, "N S"], generator: torch.Generator) -> Int[Tensor, "N"]:
+def race(log_prob: Float[Tensor, "N S"], generator: torch.Generator) -> Int[Tensor, " N"]:
     """One index a row, drawn in proportion to exp(log_prob).
 
     Exponential race: argmax of p / e with e ~ Exp(1) is a draw from p; one pass, no cumulative sum to round off.

@@ -75,7 +75,12 @@ def write_histories(
     return owner, steps, tokens
 
 
-def draw(log_prob: Float[Tensor, "B S"], settings: SamplingSettings, generator: torch.Generator) -> Int[Tensor, "B"]:
+def is_plain(settings: SamplingSettings) -> bool:
+    """Whether symbols are drawn from the model's distribution as it is."""
+    return not (settings.greedy or settings.rule_edits) and settings.temperature == settings.top_p == 1
+
+
+def draw(log_prob: Float[Tensor, "B S"], settings: SamplingSettings, generator: torch.Generator) -> Int[Tensor, " B"]:
     """One symbol a patient: the likeliest, or at random after temperature and nucleus truncation."""
     if settings.greedy:
         return log_prob.argmax(dim=-1)
@@ -102,10 +107,10 @@ def _nucleus(log_prob: Float[Tensor, "B S"], top_p: float) -> Float[Tensor, "B S
 class _Open:
     """The patients still being written: their inputs, cache and the codes of the visit they are in."""
 
-    row: Int[Tensor, "B"]
+    row: Int[Tensor, " B"]
     token: Int[Tensor, "B 1"]
-    age: Float[Tensor, "B"] | None
-    sex: Int[Tensor, "B"] | None
+    age: Float[Tensor, " B"] | None
+    sex: Int[Tensor, " B"] | None
     encoded: tuple[Float[Tensor, "B E D"], Bool[Tensor, "B E"]]
     cache: EncoderDecoderCache
     used: Bool[Tensor, "B S"] | None
@@ -131,7 +136,7 @@ class _Open:
 
     def next_symbol(
         self, model: PromptBart, settings: SamplingSettings, machine: Machine, generator: torch.Generator
-    ) -> Int[Tensor, "B"]:
+    ) -> Int[Tensor, " B"]:
         """The next symbol of every patient, grammar applied.
 
         A plain draw takes the class first and scores only its symbols; anything else needs all of them.
@@ -148,7 +153,7 @@ class _Open:
             log_prob = torch.log_softmax(log_prob.masked_fill(self.barred, FORBIDDEN), dim=-1)
         return draw(log_prob, settings, generator)
 
-    def kept(self, going: Bool[Tensor, "B"], token: Int[Tensor, "C"]) -> "_Open":
+    def kept(self, going: Bool[Tensor, " B"], token: Int[Tensor, " C"]) -> "_Open":
         """The patients that go on, with their next input."""
         if not bool(going.all()):
             index = going.nonzero().squeeze(1)

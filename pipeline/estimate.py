@@ -1,6 +1,6 @@
 """How long `dvc repro` will take: the stages it would run, at the seconds each took when last measured.
 
-Not a stage: `make repro` runs it first. Trainings count as their manifests say, so far as there are any.
+Not a stage: `make repro` runs it first. A training counts as long as the epochs in the manifests took.
 """
 
 import json
@@ -12,14 +12,15 @@ from statistics import fmean
 from dvc.repo import Repo
 from networkx import ancestors
 
-# Two cores, default params.yaml; a stage's start-up is most of what the small ones take.
-SECONDS = {"ingest": 10, "train": 30, "sample": 12, "evaluate": 6, "anchor": 20}
-OTHER = 4
+from ehrgen.params import load_yaml
+
+# On two cores with the default params.yaml; most of what a small stage takes is its start.
+SECONDS = {"train": 40, "sample": 12, "evaluate": 5, "ingest": 5, "anchor": 6}
+OTHER, START = 3, 6
 
 
 def main() -> None:
-    command = [sys.executable, "-m", "dvc", "repro", "--quiet", "resolve"]
-    if subprocess.run(command).returncode:
+    if subprocess.run([sys.executable, "-m", "dvc", "repro", "--quiet", "resolve"]).returncode:
         sys.exit(1)  # the stage has said why
     with Repo() as repo:
         stages = {stage.addressing: stage for stage in repo.index.graph}
@@ -27,10 +28,12 @@ def main() -> None:
         todo = set(changed).union(*(ancestors(repo.index.graph, stage) for stage in changed))
     kinds = [stage.addressing.partition("@")[0] for stage in todo]
     manifests = [json.loads(path.read_text()) for path in Path("reports/manifests").glob("*/*.json")]
-    measured = {"train": fmean(one["seconds"] for one in manifests)} if manifests else {}
-    seconds = sum((SECONDS | measured).get(kind, OTHER) for kind in kinds)
-    print(f"{len(todo)} of {len(stages)} stages to run, {kinds.count('train')} of them trainings")
-    print(f"about {seconds / 60:.0f} min at most, as measured on two cores for the default parameters")
+    if manifests:
+        epoch = fmean(one["seconds"] / one["train"]["epochs"] for one in manifests)
+        SECONDS["train"] = START + epoch * load_yaml(Path("params.yaml"))["train"]["epochs"]
+    minutes = sum(SECONDS.get(kind, OTHER) for kind in kinds) / 60
+    print(f"{len(todo)} of {len(stages)} stages to run, {kinds.count('train')} of them trainings: ", end="")
+    print(f"at most about {minutes:.0f} min, at the speed last measured on two cores")
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ def main() -> None:
     resolved = load_yaml(Path("resolved.yaml"))
     where = f"resolved.yaml: effective.{variant}"
     settings = section(effective(resolved, variant), "sampling", SamplingSettings, where)
-    here = machine.from_settings(Recipe.from_resolved(resolved, variant, seed).train)
+    here = machine.for_recipe(Recipe.from_resolved(resolved, variant, seed))
     if settings.table is None:
         people = Cohort.load(Path("data/cohort")).of_split("train").patients
     else:

@@ -38,7 +38,22 @@ def sequences_of(patients: Cohort, max_tokens: int = 1000) -> Sequences:
 
 
 @cache
-def learnable() -> Sequences:
+def tiny() -> Sequences:
     """160 patients of `made_up.population`, a fifth of them for validation."""
     shares = {"train": 0.8, "validation": 0.2}
     return sequences_of(population(160, 0).with_split(shares, np.random.default_rng(0)), max_tokens=64)
+
+
+@cache
+def learnable() -> Sequences:
+    """300 patients whose age and sex say which three codes they may have, each with probability 3/4."""
+    rng = np.random.default_rng(0)
+    kinds = [
+        ("F", 0.0, ["V3000", "7742", "7661"]),
+        ("F", 30.0, ["V270", "64421", "6826"]),
+        ("M", 70.0, ["4019", "1850", "486"]),
+    ]
+    sex, age, codes = zip(*[kinds[kind] for kind in rng.integers(3, size=300)], strict=True)
+    records = [[[code for code in choice if rng.random() < 0.75] or choice[:1]] for choice in codes]
+    patients = from_records(records, sex="".join(sex), age=list(age))
+    return sequences_of(patients.with_split({"train": 0.8, "validation": 0.2}, rng))

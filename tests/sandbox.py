@@ -92,6 +92,7 @@ def _environment(folder: Path) -> dict[str, str]:
         "GIT_CONFIG_GLOBAL": os.devnull,
         "GIT_CONFIG_NOSYSTEM": "1",
         **{f"GIT_{who}_{what}": "ehrgen@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
+        "OMP_NUM_THREADS": "1",  # for matrices this small, a second thread only waits for the first
         "DVC_SITE_CACHE_DIR": str(folder.parent / "dvc-site"),
         "DVC_GLOBAL_CONFIG_DIR": str(folder.parent / "dvc-global"),
     }

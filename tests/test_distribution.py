@@ -5,11 +5,13 @@ import pytest
 import torch
 from made_up import cohort
 from records import sequences_of
+from scipy.stats import chisquare
 from tiny_learning import batch_of
 from torch import Tensor, nn
 
 from ehrgen.data.vocabulary import MARK_CLASSES
-from ehrgen.learning.distribution import DISTRIBUTIONS, Forbidden, masked_log_softmax
+from ehrgen.learning.distribution import DISTRIBUTIONS
+from ehrgen.learning.hierarchy import Forbidden
 from ehrgen.learning.model import forbidden
 
 # Category 401 has three codes, V27 two, 250 and 486 one; the first visit uses up 401 and 250.
@@ -113,6 +115,26 @@ def test_one_position_does_not_move_another(name: str):
     assert not gradient.any()
 
 
+@each
+@ruled
+def test_draws_have_the_probabilities_of_the_symbols(name: str, rules: Forbidden):
+    distribution, repeats = made(name), 800
+    with torch.no_grad():
+        for parameter in distribution.parameters():
+            parameter.div_(3)  # no symbol so rare that it says nothing
+        inputs = states().detach()
+        drawn = torch.stack(
+            [distribution.draw(inputs, rules, torch.Generator().manual_seed(seed)) for seed in range(repeats)]
+        )
+        probability = distribution.symbols(inputs, rules).exp().double()
+    for position in range(POSITIONS):
+        counts = np.bincount(drawn[:, position], minlength=len(CLASS))
+        expected = repeats * (probability[position] / probability[position].sum()).numpy()
+        possible = expected > 0
+        assert not counts[~possible].any()
+        assert chisquare(counts[possible], expected[possible]).pvalue > 1e-4  # 17 positions, 9 tests
+
+
 def hand_made(name: str, **bias: list[float]) -> nn.Module:
     """A distribution that ignores its state: weights 0, biases as given in probabilities or odds."""
     distribution = made(name)
@@ -167,12 +189,6 @@ def test_starts_no_worse_than_chance(name: str):
     torch.manual_seed(0)
     log_prob, _ = DISTRIBUTIONS[name](VOCABULARY, 8).target(torch.zeros(POSITIONS, 8), BATCH.target, RULES["nothing"])
     assert -log_prob.mean().item() < np.log(len(CLASS)) + 0.1
-
-
-def test_masked_softmax_by_hand():
-    logits = torch.tensor([[0.0, 3.0, 0.0], [2.0, 2.0, 2.0]])
-    barred_ = torch.tensor([[False, True, False], [True, True, False]])
-    assert masked_log_softmax(logits, barred_).exp().tolist() == [[0.5, 0, 0.5], [0, 0, 1]]
 
 
 def test_the_cases_are_there():

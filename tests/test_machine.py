@@ -13,34 +13,34 @@ CPU = torch.device("cpu")
 @pytest.fixture(autouse=True)
 def one_thread_again() -> Iterator[None]:
     yield
-    machine.prepare("cpu", "fp32", 1)
+    machine.prepare("cpu", "fp32", 1, 16)
 
 
 def test_prepare_takes_the_device_precision_and_threads_it_is_told():
-    here = machine.prepare("cpu", "fp32", 2)
+    here = machine.prepare("cpu", "fp32", 2, 16)
     assert here == Machine(CPU, bf16=False)
     assert torch.get_num_threads() == 2
     assert torch.are_deterministic_algorithms_enabled()
-    assert machine.prepare("cpu", "bf16", 1).bf16
+    assert machine.prepare("cpu", "bf16", 1, 16).bf16
 
 
-@pytest.mark.parametrize("capable", [True, False])
-def test_automatic_precision_is_bf16_where_the_processor_multiplies_in_it(
-    capable: bool, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("capable", "width", "expected"), [(True, 256, True), (True, 64, False), (False, 256, False)])
+def test_automatic_precision_is_bf16_where_it_is_faster(
+    capable: bool, width: int, expected: bool, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": capable})
-    assert machine.prepare("cpu", "auto", 1).bf16 == capable
+    assert machine.prepare("cpu", "auto", 1, width).bf16 == expected
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_a_missing_gpu_is_an_error_only_if_asked_for():
     with pytest.raises(ValueError, match="cuda is not available here; use auto or cpu"):
-        machine.prepare("cuda", "fp32", 1)
-    assert machine.prepare("auto", "fp32", 1).device == CPU
+        machine.prepare("cuda", "fp32", 1, 16)
+    assert machine.prepare("auto", "fp32", 1, 16).device == CPU
 
 
 def test_settings_name_the_machine():
-    assert machine.from_settings(recipe(precision="bf16", threads=1).train) == Machine(CPU, bf16=True)
+    assert machine.for_recipe(recipe(precision="bf16", threads=1)) == Machine(CPU, bf16=True)
 
 
 @pytest.mark.parametrize(("bf16", "dtype"), [(True, torch.bfloat16), (False, torch.float32)])

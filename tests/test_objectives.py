@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from made_up import cohort
-from records import learnable, sequences_of
+from records import sequences_of, tiny
 from tiny_learning import batch_of, matrices, recipe, untrained
 
 from ehrgen.data import cooccurrence
@@ -28,12 +28,12 @@ honest = pytest.mark.parametrize(("form", "name"), [one for one in LISTED if one
 
 def listed(form: str, name: str) -> Objective:
     settings = recipe(cooccur_form=form).loss
-    return objectives.build(settings, learnable().vocabulary, matrices(), CPU)[name]
+    return objectives.build(settings, tiny().vocabulary, matrices(), CPU)[name]
 
 
 @honest
 def test_reaches_the_shared_parameters(form: str, name: str):
-    model, batch = untrained(), batch_of(learnable(), [0, 1, 2, 3, 4, 5])
+    model, batch = untrained(), batch_of(tiny(), [0, 1, 2, 3, 4, 5])
     loss = listed(form, name)(model(batch), batch)
     gradients = torch.autograd.grad(loss, model.shared_parameters(), allow_unused=True)
     assert sum(float(g.abs().sum()) for g in gradients if g is not None) > 0
@@ -42,7 +42,7 @@ def test_reaches_the_shared_parameters(form: str, name: str):
 
 @pytest.mark.parametrize(("form", "name"), sorted(SPECIMENS))
 def test_a_specimen_has_no_path_to_any_parameter(form: str, name: str):
-    batch = batch_of(learnable(), [0, 1, 2, 3, 4, 5])
+    batch = batch_of(tiny(), [0, 1, 2, 3, 4, 5])
     values = [listed(form, name)(untrained(seed)(batch), batch) for seed in (0, 1)]
     assert not values[0].requires_grad
     assert values[0] == values[1] > 0
@@ -51,7 +51,7 @@ def test_a_specimen_has_no_path_to_any_parameter(form: str, name: str):
 @each
 def test_is_a_finite_positive_scalar(form: str, name: str):
     for rows in ([7], [3, 8], list(range(40))):
-        batch = batch_of(learnable(), rows)
+        batch = batch_of(tiny(), rows)
         value = listed(form, name)(untrained()(batch), batch)
         assert value.shape == () and value.dtype == torch.float32
         assert np.isfinite(value.item()) and value.item() >= 0
@@ -60,7 +60,7 @@ def test_is_a_finite_positive_scalar(form: str, name: str):
 @each
 def test_ignores_the_order_of_patients(form: str, name: str):
     rows = [3, 0, 9, 5, 12, 7]
-    one, other = batch_of(learnable(), rows), batch_of(learnable(), rows[::-1])
+    one, other = batch_of(tiny(), rows), batch_of(tiny(), rows[::-1])
     objective, model = listed(form, name), untrained()
     assert objective(model(one), one).item() == pytest.approx(objective(model(other), other).item(), rel=1e-5)
 
@@ -68,21 +68,21 @@ def test_ignores_the_order_of_patients(form: str, name: str):
 @each
 def test_weight_zero_leaves_it_out(form: str, name: str):
     settings = recipe(cooccur_form=form, **{name: 0}).loss
-    built = objectives.build(settings, learnable().vocabulary, matrices(), CPU)
+    built = objectives.build(settings, tiny().vocabulary, matrices(), CPU)
     assert list(built) == [other for other in objectives.NAMES if other != name]
 
 
 def test_all_weights_zero_is_an_error():
     settings = LossSettings(**{**recipe().loss.model_dump(), **dict.fromkeys(objectives.NAMES, 0)})
     with pytest.raises(ValueError, match="every weight is 0"):
-        objectives.build(settings, learnable().vocabulary, matrices(), CPU)
+        objectives.build(settings, tiny().vocabulary, matrices(), CPU)
 
 
 def test_counts_of_another_vocabulary_are_refused():
     foreign = cooccurrence.count(sequences_of(cohort([["4019 25000"]])))
     for form in ("expected", "observed"):
         with pytest.raises(ValueError, match="other labels"):
-            objectives.build(recipe(cooccur_form=form).loss, learnable().vocabulary, foreign, CPU)
+            objectives.build(recipe(cooccur_form=form).loss, tiny().vocabulary, foreign, CPU)
 
 
 # By hand. Codes 25000, 4010, 4019, 486; classes <visit>, <eos>, 250, 401, 486; two patients, 5 + 2 positions.
@@ -174,7 +174,7 @@ def test_expected_cooccurrence_does_not_depend_on_the_length_of_visits():
 
 def brute_force(batch: Batch, class_log_prob: np.ndarray, threshold: float) -> float:
     """The expected penalty as its docstring says it, in loops."""
-    symbol_class = learnable().vocabulary.symbol_class
+    symbol_class = tiny().vocabulary.symbol_class
     penalty = matrices()["category"].penalty(threshold)
     held: dict[int, list[int]] = {}
     for at, symbol in zip(batch.used_at.tolist(), batch.used_symbol.tolist(), strict=True):
@@ -187,7 +187,7 @@ def brute_force(batch: Batch, class_log_prob: np.ndarray, threshold: float) -> f
 
 
 def test_expected_cooccurrence_equals_loops():
-    model, batch = untrained(), batch_of(learnable(), list(range(20)))
+    model, batch = untrained(), batch_of(tiny(), list(range(20)))
     out = model(batch)
     value = listed("expected", "cooccur")(out, batch).item()
     expected = brute_force(batch, out.class_log_prob.detach().numpy(), recipe().loss.cooccur_threshold)
@@ -227,7 +227,7 @@ def independent(name: str) -> Callable[[Output, Batch], float]:
 
 @pytest.mark.parametrize("name", objectives.NAMES)
 def test_equals_an_independent_recomputation(name: str):
-    model, batch = untrained(), batch_of(learnable(), list(range(20)))
+    model, batch = untrained(), batch_of(tiny(), list(range(20)))
     out = model(batch)
     value = listed("expected", name)(out, batch).item()
     assert value == pytest.approx(independent(name)(out, batch), abs=1e-5)

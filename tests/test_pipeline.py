@@ -85,6 +85,16 @@ def test_other_seeds_replace_the_old_ones(clone: Sandbox):
     assert results(clone) == {"multitask/1"}
 
 
+def test_the_estimate_counts_what_repro_would_run(clone: Sandbox):
+    estimate = ("python", "-m", "pipeline.estimate")
+    assert "0 of 13 stages to run, 0 of them trainings" in clone.run(*estimate)
+    params = clone.folder / "params.yaml"
+    params.write_text(params.read_text().replace("  age: 0.005", "  age: 0.5"))
+    assert "5 of 13 stages to run, 1 of them trainings" in clone.run(*estimate)
+    params.write_text(params.read_text().replace("  age: 0.5", "  aeg: 0.5"))
+    assert "unknown key 'aeg'; known keys: age" in clone.run(*estimate, check=False)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from made_up import cohort, population
-from records import RECORDS, Record, few, from_records, learnable, sequences_of
+from records import RECORDS, Record, few, from_records, sequences_of, tiny
 
 from ehrgen.data.sequences import ARRAYS, Sequences
 from ehrgen.data.vocabulary import BOS, EOS, FIRST_CODE, VISIT, Vocabulary
@@ -139,7 +139,7 @@ def test_by_frequency_is_from_commonest_to_rarest_ties_as_they_were():
 
 
 def test_shuffling_follows_its_seed():
-    first, again, other = (learnable().shuffled(np.random.default_rng(seed)).tokens for seed in (1, 1, 2))
+    first, again, other = (tiny().shuffled(np.random.default_rng(seed)).tokens for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, again)
     assert (first != other).any()
 
@@ -153,12 +153,12 @@ def test_shuffling_gives_every_order_equally_often():
 
 
 def test_loading_gives_what_was_saved_mapped_into_memory(tmp_path):
-    learnable().save(tmp_path / "sequences")
+    tiny().save(tmp_path / "sequences")
     loaded = Sequences.load(tmp_path / "sequences")
-    assert loaded.vocabulary == learnable().vocabulary and loaded.report == learnable().report
+    assert loaded.vocabulary == tiny().vocabulary and loaded.report == tiny().report
     for name in ARRAYS:
         assert isinstance(getattr(loaded, name), np.memmap)
-        assert getattr(loaded, name).dtype == getattr(learnable(), name).dtype
-        np.testing.assert_array_equal(getattr(loaded, name), getattr(learnable(), name))
-    np.testing.assert_array_equal(loaded.of_split("train").tokens, learnable().of_split("train").tokens)
-    assert as_sets(loaded.by_frequency()) == as_sets(learnable())
+        assert getattr(loaded, name).dtype == getattr(tiny(), name).dtype
+        np.testing.assert_array_equal(getattr(loaded, name), getattr(tiny(), name))
+    np.testing.assert_array_equal(loaded.of_split("train").tokens, tiny().of_split("train").tokens)
+    assert as_sets(loaded.by_frequency()) == as_sets(tiny())

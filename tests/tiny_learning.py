@@ -1,4 +1,4 @@
-"""A training small enough for tests: counts of a learnable cohort, a recipe, and a model of 16 dimensions.
+"""A training small enough for tests: counts of a tiny cohort, a recipe, and a model of 16 dimensions.
 
 Run as a program it trains into $EHRGEN_STORE and kills itself without warning at the step its argument names:
 `python tests/tiny_learning.py 7`.
@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from records import learnable
+from records import tiny
 
 from ehrgen.data import cooccurrence
 from ehrgen.data.cooccurrence import Cooccurrence
 from ehrgen.data.sequences import Sequences
-from ehrgen.data.vocabulary import FIRST_CODE, FIRST_SYMBOL, Vocabulary
+from ehrgen.data.vocabulary import FIRST_CODE, FIRST_SYMBOL, MARK_CLASSES, Vocabulary
 from ehrgen.learning import machine, store, training
 from ehrgen.learning.batches import Batch, collate
 from ehrgen.learning.machine import Machine
@@ -90,25 +90,30 @@ def sampling(**changes: Any) -> SamplingSettings:
 
 @cache
 def matrices() -> dict[str, Cooccurrence]:
-    return cooccurrence.count(learnable().of_split("train"))
+    return cooccurrence.count(tiny().of_split("train"))
 
 
 @cache
 def here() -> Machine:
     """One CPU thread in full precision, prepared as for a real run."""
-    return machine.prepare("cpu", "fp32", 1)
+    return machine.prepare("cpu", "fp32", 1, 16)
 
 
 def untrained(seed: int = 0, vocabulary: Vocabulary | None = None, **changes: Any) -> PromptBart:
-    """A model with random weights, larger than at the start of a training so that its outputs differ, not training."""
+    """A model with random weights, in evaluation mode; histories drawn from it differ in length and in codes.
+
+    Its weights are larger than at the start of a training, and so are the chances of ending a visit or a history.
+    """
     here()
     torch.manual_seed(seed)
     settings = recipe(**changes)
-    model = PromptBart(settings.model, vocabulary or learnable().vocabulary, 64, settings.loss.sex_pool)
+    model = PromptBart(settings.model, vocabulary or tiny().vocabulary, 64, settings.loss.sex_pool)
+    marks = model.distribution.logits if settings.model.hierarchy == "flat" else model.distribution.class_logits
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.ndim > 1:
                 parameter.mul_(4)
+        marks.bias[:MARK_CLASSES] += 3
     return model.placed(here()).eval()
 
 
@@ -149,7 +154,7 @@ def train_and_die(step: int) -> None:
         take_step(learner, number, *rest)
 
     training.Learner.step = fatal
-    store.trained("killed", recipe(**RESUMED), learnable(), matrices(), here())
+    store.trained("killed", recipe(**RESUMED), tiny(), matrices(), here())
 
 
 if __name__ == "__main__":

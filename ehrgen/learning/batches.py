@@ -52,10 +52,11 @@ def plan(lengths: np.ndarray, budget: int, rng: np.random.Generator | None) -> l
 
     Steps are random draws of all lengths: a step of short histories alone would pull the model, and whatever
     normalises its gradient, towards ending early, and the next step back. Parts keep padding small. With `rng`
-    patients are mixed anew; the number of steps depends on `lengths` and `budget` alone.
+    patients are mixed anew; the number of steps depends on `lengths` and `budget` alone. A step has room for the
+    longest history at least, so that none is empty.
     """
     order = rng.permutation(len(lengths)) if rng is not None else np.arange(len(lengths))
-    steps = max(1, round(lengths.sum() / budget))
+    steps = max(1, min(round(lengths.sum() / budget), int(lengths.sum() // lengths.max())))
     step = np.minimum((np.cumsum(lengths[order]) - 1) * steps // lengths.sum(), steps - 1)
     return [_parts(rows, lengths) for rows in np.split(order, np.searchsorted(step, np.arange(1, steps)))]
 

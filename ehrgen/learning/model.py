@@ -241,6 +241,7 @@ def _bart(settings: ModelSettings, tokens: int, max_tokens: int) -> BartModel:
     if settings.pretrained is not None:
         bart = BartModel.from_pretrained(settings.pretrained)
         bart.resize_token_embeddings(tokens)
+        bart.shared.padding_idx = bart.config.pad_token_id = PAD  # the checkpoint's own would never learn
         if bart.config.max_position_embeddings < max_tokens + PROMPTS:
             raise ValueError(
                 f"{settings.pretrained}: {bart.config.max_position_embeddings} positions, "

@@ -1,0 +1,66 @@
+from pathlib import Path
+
+import torch
+from records import tiny
+from tiny_learning import batch_of, same, untrained, weights
+
+from ehrgen.learning.checkpoint import Checkpoint
+from ehrgen.learning.history import Row
+from ehrgen.learning.model import PromptBart
+
+ROWS = [Row(1, "lm", 2.5, 1.0, 2.5, 1.0, 0.1, 1.0, 3.0), Row(2, "lm", 1 / 3, 1.0, 1 / 3, 1.0, 1e-9, 1.0, 2.0)]
+
+
+def optimizer_of(model: PromptBart) -> torch.optim.Optimizer:
+    return torch.optim.AdamW(model.parameters(), lr=0.01, fused=True)
+
+
+def steps(model: PromptBart, optimizer: torch.optim.Optimizer, count: int) -> None:
+    for _ in range(count):
+        optimizer.zero_grad()
+        (-model(batch_of(tiny(), [0, 1, 2, 3])).target_log_prob.mean()).backward()
+        optimizer.step()
+
+
+def test_going_on_equals_never_having_stopped(tmp_path: Path):
+    model = untrained()
+    optimizer = optimizer_of(model)
+    steps(model, optimizer, 2)
+    checkpoint = Checkpoint(tmp_path / "checkpoint")
+    checkpoint.save(model, optimizer, ROWS)
+    steps(model, optimizer, 2)
+
+    other = untrained(seed=9)
+    restored = optimizer_of(other)
+    assert checkpoint.restore(other, restored) == ROWS
+    steps(other, restored, 2)
+    assert same(weights(other), weights(model))
+
+
+def test_weights_alone_would_not_do(tmp_path: Path):
+    """The moments matter: the test above can fail."""
+    model = untrained()
+    optimizer = optimizer_of(model)
+    steps(model, optimizer, 2)
+    other = untrained(seed=9)
+    other.load_untied(model.untied_state())
+    steps(model, optimizer, 1)
+    steps(other, optimizer_of(other), 1)
+    assert not same(weights(other), weights(model))
+
+
+def test_without_a_checkpoint_nothing_changes(tmp_path: Path):
+    model = untrained()
+    before = weights(model)
+    assert Checkpoint(tmp_path / "none").restore(model, optimizer_of(model)) == []
+    assert same(weights(model), before)
+
+
+def test_the_newest_replaces_the_older_and_nothing_is_pickled(tmp_path: Path):
+    model = untrained()
+    checkpoint = Checkpoint(tmp_path / "checkpoint")
+    checkpoint.save(model, optimizer_of(model), ROWS[:1])
+    checkpoint.save(model, optimizer_of(model), ROWS)
+    assert checkpoint.restore(untrained(), optimizer_of(untrained())) == ROWS
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint"]
+    assert {path.suffix for path in checkpoint.folder.iterdir()} == {".json", ".safetensors"}

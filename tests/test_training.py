@@ -1,0 +1,165 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from made_up import cohort
+from records import learnable, sequences_of, tiny
+from tiny_learning import here, matrices, recipe, same, weights
+
+from ehrgen.data import cooccurrence
+from ehrgen.data.sequences import Sequences
+from ehrgen.learning.batches import Batch, batches
+from ehrgen.learning.checkpoint import Checkpoint
+from ehrgen.learning.history import Row
+from ehrgen.learning.model import Output, PromptBart
+from ehrgen.learning.settings import LossSettings, Recipe
+from ehrgen.learning.training import Learner, TrainingError, train
+
+
+def split(name: str) -> Sequences:
+    return tiny().of_split(name)
+
+
+def trained(settings: Recipe, folder: Path) -> tuple[PromptBart, list[Row]]:
+    return train(settings, tiny(), matrices(), here(), Checkpoint(folder))
+
+
+def test_a_seed_repeats_bit_for_bit_and_another_differs(tmp_path: Path):
+    """With everything on that draws numbers: dropout, shuffled codes, a corrupted record, mixed patients."""
+    runs = [
+        trained(recipe(seed, encoder_input="corrupted"), tmp_path / name)
+        for seed, name in [(1, "first"), (1, "again"), (2, "other")]
+    ]
+    first, again, other = (weights(model) for model, _ in runs)
+    assert same(first, again) and not same(first, other)
+    assert runs[0][1] == runs[1][1] != runs[2][1]
+
+
+def test_it_learns(tmp_path: Path):
+    """Unseen patients cost half of what the frequencies of training say, near what the cohort's process does."""
+    sequences = learnable()
+    counts = cooccurrence.count(sequences.of_split("train"))
+    settings = recipe(epochs=10, learning_rate=0.02, order="position")
+    model, rows = train(settings, sequences, counts, here(), Checkpoint(tmp_path / "checkpoint"))
+    assert not model.training
+    for name in ("lm", "age", "sex"):
+        values = [row.value for row in rows if row.objective == name]
+        assert values[-1] < 0.5 * values[0]
+    parts = [sequences.of_split(name) for name in ("train", "validation")]
+    seen, unseen = (np.delete(part.tokens, part.offsets[:-1]) for part in parts)
+    frequencies = -np.log((np.bincount(seen) / len(seen))[unseen]).mean()
+    process = 3 * (0.75 * np.log(4 / 3) + 0.25 * np.log(4)) / (1 + 3 * 0.75)  # nats a symbol, <eos> included
+    assert rows[-1].validation_nll == pytest.approx(process, rel=0.25)
+    assert rows[-1].validation_nll < 0.5 * frequencies
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"order": "position", "hierarchy": "category", "encoder_input": "record", "mask_repeats": False},
+        {"order": "frequency", "hierarchy": "flat", "prompt_encoder": False},
+        {"cooccur_form": "observed", "sex_pool": "all", "prompt_decoder": False},
+        {"precision": "bf16", "batch_tokens": 64, "warmup": 0.0},
+    ],
+)
+def test_every_option_trains(changes: dict, tmp_path: Path):
+    _, rows = trained(recipe(epochs=1, **changes), tmp_path / "checkpoint")
+    assert all(np.isfinite([row.value, row.grad_norm, row.validation_nll]).all() for row in rows)
+
+
+def test_history_has_a_row_an_epoch_and_objective(tmp_path: Path):
+    _, rows = trained(recipe(sex=0, cooccur_form="observed", cooccur=0.5), tmp_path / "checkpoint")
+    assert [(row.epoch, row.objective) for row in rows] == [(e, n) for e in (1, 2) for n in ("lm", "age", "cooccur")]
+    assert {row.objective: row.weight for row in rows} == {"lm": 1, "age": 0.1, "cooccur": 0.5}
+    for row in rows:
+        assert row.weighted == row.weight * row.value
+        assert (row.grad_norm == row.grad_share == 0) == (row.objective == "cooccur")  # the analysed constant
+    for epoch in (rows[:3], rows[3:]):
+        assert sum(row.share for row in epoch) == pytest.approx(1)
+        assert sum(row.grad_share for row in epoch) == pytest.approx(1)
+    constant = [row.value for row in rows if row.objective == "cooccur"]
+    assert constant[0] == pytest.approx(constant[1], rel=0.02)  # but for which patients a batch holds
+
+
+def independent_total(out: Output, batch: Batch, settings: LossSettings) -> torch.Tensor:
+    """The weighted sum of all four objectives, recomputed from the model's output in double precision."""
+    log = torch.log_softmax
+    lm = -out.target_log_prob.double().mean()
+    rows = torch.arange(len(batch.patient))
+    age = -log(out.age_logits.double(), -1)[rows, batch.bracket[batch.patient]].mean()
+    sex = -log(out.sex_logits.double(), -1)[torch.arange(len(batch.sex)), batch.sex].mean()
+    category = torch.from_numpy(tiny().vocabulary.symbol_class) - 2
+    penalty = torch.from_numpy(matrices()["category"].penalty(settings.cooccur_threshold)).double()
+    codes = out.class_log_prob.double()[:, 2:]
+    expected = []
+    for position in sorted(set(batch.used_at.tolist())):
+        held = category[batch.used_symbol[batch.used_at == position]]
+        expected.append(torch.softmax(codes[position], -1) @ penalty[held].mean(dim=0))
+    cooccur = torch.stack(expected).mean()
+    return settings.lm * lm + settings.age * age + settings.sex * sex + settings.cooccur * cooccur
+
+
+def test_the_total_is_the_weighted_sum_in_value_and_in_gradient():
+    """One step on the whole split: its parts, weighed by their tokens, make up the total that is descended."""
+    settings = recipe(
+        epochs=1, batch_tokens=10**6, dropout=0, order="position", clip=1e9, lm=1.5, age=0.7, sex=0.4, cooccur=2
+    )
+    learner = Learner(settings, tiny(), matrices(), here())
+    (parts,) = batches(split("train"), 10**6)
+    total = sum(part.weight * independent_total(learner.model(part), part, settings.loss) for part in parts)
+    wanted = torch.autograd.grad(total, list(learner.model.parameters()), allow_unused=True)
+    rows = learner.epoch(1)
+    assert sum(row.weighted for row in rows) == pytest.approx(total.item(), abs=1e-5)
+    for parameter, gradient in zip(learner.model.parameters(), wanted, strict=True):
+        assert (parameter.grad is None) == (gradient is None)
+        if gradient is not None:
+            torch.testing.assert_close(parameter.grad, gradient, atol=1e-5, rtol=1e-3)
+
+
+def test_gradient_norms_are_those_of_the_objectives_alone():
+    settings = recipe(epochs=1, batch_tokens=10**6, dropout=0, order="position")
+    learner = Learner(settings, tiny(), matrices(), here())
+    (parts,) = batches(split("train"), 10**6)
+    totals = {name: sum(part.weight * learner.losses(part)[name] for part in parts) for name in learner.objectives}
+    shared = learner.model.shared_parameters()
+    expected = {}
+    for name, total in totals.items():
+        gradients = torch.autograd.grad(total, shared, allow_unused=True, retain_graph=True)
+        expected[name] = torch.cat([g.flatten() for g in gradients if g is not None]).norm().item()
+    assert {row.objective: row.grad_norm for row in learner.epoch(1)} == pytest.approx(expected, rel=1e-3)
+
+
+def test_not_a_number_stops_with_step_objective_and_shape():
+    learner = Learner(recipe(), tiny(), matrices(), here())
+    learner.epoch(1)
+    with torch.no_grad():
+        learner.model.age_head[0].weight[0, 0] = torch.nan
+    with pytest.raises(TrainingError, match=rf"step {learner.steps_per_epoch}: age=nan; batch of shape \(\d+, \d+\)"):
+        learner.epoch(2)
+
+
+def test_an_infinite_gradient_stops_too():
+    learner = Learner(recipe(), tiny(), matrices(), here())
+    learner.model.bart.shared.weight.register_hook(lambda gradient: gradient * torch.inf)
+    with pytest.raises(TrainingError, match="step 0: gradient norm"):
+        learner.epoch(1)
+
+
+def test_validation_sees_what_the_sampler_sees():
+    """Whatever the encoder reads in training: judged from the prompt alone, with and without the record."""
+    nll = {}
+    for encoder_input in ("prompt", "record"):
+        learner = Learner(recipe(encoder_input=encoder_input), tiny(), matrices(), here())
+        nll[encoder_input] = learner.validation_nll()
+    assert nll["prompt"] == nll["record"]
+
+
+def test_a_history_longer_than_a_batch_is_no_obstacle(tmp_path: Path):
+    codes = " ".join(f"{category}{digit}" for category in range(400, 420) for digit in range(5))
+    patients = cohort([[codes], ["4000 4011"], ["4020 4030"], [codes, codes]])
+    sequences = sequences_of(patients.with_split({"train": 0.5, "validation": 0.5}, np.random.default_rng(0)))
+    counts = cooccurrence.count(sequences)
+    settings = recipe(epochs=1, batch_tokens=64)
+    _, rows = train(settings, sequences, counts, here(), Checkpoint(tmp_path / "checkpoint"))
+    assert all(np.isfinite(row.value) for row in rows)

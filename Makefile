@@ -26,8 +26,12 @@ $(READY): requirements.lock
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
 	@touch $(READY)
 
+# Cells of variants x seeds run JOBS at a time, each from training to measures; then what is left, mostly `compare`.
+JOBS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 repro: $(READY)
-	@.venv/bin/python -m pipeline.estimate
+	@.venv/bin/python -m pipeline.estimate $(JOBS)
+	.venv/bin/dvc repro --quiet preprocess cooccurrence resolve
+	@.venv/bin/dvc stage list --name-only | grep '^evaluate@' | xargs -P $(JOBS) -n 1 .venv/bin/dvc --wait-for-lock repro --quiet
 	.venv/bin/dvc repro
 
 smoke: $(READY)

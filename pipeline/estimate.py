@@ -1,6 +1,7 @@
-"""How long `dvc repro` will take: the stages it would run, at the seconds each took when last measured.
+"""How long `make repro` will take: the stages it would run, at the seconds each took when last measured.
 
-Not a stage: `make repro` runs it first. A training counts as long as the epochs in the manifests took.
+Not a stage: `make repro` runs it first and says how many cells it runs at a time (1 if it does not). A training counts
+as long as the epochs in the manifests took.
 """
 
 import json
@@ -15,11 +16,12 @@ from networkx import ancestors
 from ehrgen.params import load_yaml
 
 # On two cores with the default params.yaml; most of what a small stage takes is its start.
-SECONDS = {"train": 40, "sample": 12, "evaluate": 5, "ingest": 5, "anchor": 6}
+SECONDS = {"train": 60, "sample": 12, "evaluate": 5, "ingest": 5, "anchor": 6}
 OTHER, START = 3, 6
 
 
 def main() -> None:
+    jobs = int(sys.argv[1]) if len(sys.argv) > 1 else 1
     if subprocess.run([sys.executable, "-m", "dvc", "repro", "--quiet", "resolve"]).returncode:
         sys.exit(1)  # the stage has said why
     with Repo() as repo:
@@ -31,9 +33,9 @@ def main() -> None:
     if manifests:
         epoch = fmean(one["seconds"] / one["train"]["epochs"] for one in manifests)
         SECONDS["train"] = START + epoch * load_yaml(Path("params.yaml"))["train"]["epochs"]
-    minutes = sum(SECONDS.get(kind, OTHER) for kind in kinds) / 60
+    minutes = sum(SECONDS.get(kind, OTHER) for kind in kinds) / 60 / jobs
     print(f"{len(todo)} of {len(stages)} stages to run, {kinds.count('train')} of them trainings: ", end="")
-    print(f"at most about {minutes:.0f} min, at the speed last measured on two cores")
+    print(f"about {minutes:.0f} min, {jobs} at a time, at the speed last measured")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from safetensors.torch import load_file, save_file
@@ -16,16 +15,14 @@ from transformers import BartConfig, BartModel
 from transformers.modeling_outputs import BaseModelOutputWithPastAndCrossAttentions
 
 from ehrgen.data.cohort import AGE_BRACKETS, SEXES
-from ehrgen.data.vocabulary import BOS, EOS, FIRST_CODE, FIRST_SYMBOL, PAD, Vocabulary
+from ehrgen.data.vocabulary import BOS, EOS, FIRST_CODE, PAD, Vocabulary
 from ehrgen.files import replacing
 from ehrgen.learning.batches import Batch
 from ehrgen.learning.distribution import DISTRIBUTIONS
 from ehrgen.learning.hierarchy import Forbidden
 from ehrgen.learning.machine import Machine
+from ehrgen.learning.prompts import PROMPTS, CategoryVectors, Prompt, init_std
 from ehrgen.learning.settings import ModelSettings
-
-PROMPTS = 2
-MAX_AGE = 100.0
 
 
 @dataclass(frozen=True)
@@ -36,37 +33,6 @@ class Output:
     class_log_prob: Float[Tensor, "N K"]
     age_logits: Float[Tensor, "N 6"]
     sex_logits: Float[Tensor, "B 2"]
-
-
-class Prompt(nn.Module):
-    """Two prompt vectors, reparameterised: a narrow embedding of age (a number) and sex (a category), widened.
-
-    Source:
-        Li & Liang (2021), Prefix-Tuning; Wang & Sun (2022), PromptEHR.
-    """
-
-    def __init__(self, width: int, d_model: int) -> None:
-        super().__init__()
-        self.age = nn.Sequential(nn.Linear(1 + len(AGE_BRACKETS), width), nn.Tanh(), nn.Linear(width, d_model))
-        self.sex = nn.Sequential(nn.Embedding(len(SEXES), width), nn.Tanh(), nn.Linear(width, d_model))
-
-    def forward(self, age: Float[Tensor, " B"], sex: Int[Tensor, " B"]) -> Float[Tensor, "B P D"]:
-        return torch.stack([self.age(_age_features(age)), self.sex(sex)], dim=1)
-
-
-class _Categories(nn.Module):
-    """A vector a category, added to its codes' own: a code seen twice is read like its siblings."""
-
-    def __init__(self, vocabulary: Vocabulary, width: int) -> None:
-        super().__init__()
-        marks = np.zeros(FIRST_SYMBOL, dtype=np.int64)
-        token_class = torch.from_numpy(np.concatenate([marks, vocabulary.symbol_class]))
-        self.register_buffer("token_class", token_class, persistent=False)
-        self.vectors = nn.Embedding(len(vocabulary.class_size), width)
-        nn.init.normal_(self.vectors.weight, std=_init_std(width))
-
-    def forward(self, tokens: Int[Tensor, "B T"]) -> Float[Tensor, "B T D"]:
-        return self.vectors(self.token_class[tokens])
 
 
 class PromptBart(nn.Module):
@@ -89,7 +55,7 @@ class PromptBart(nn.Module):
         self.decoder_prompt = Prompt(settings.prompt_width, width) if settings.prompt_decoder else None
         self.age_head = _head(width, len(AGE_BRACKETS))
         self.sex_head = _head(width, len(SEXES))
-        self.category = _Categories(vocabulary, width) if settings.hierarchy != "flat" else None
+        self.category = CategoryVectors(vocabulary, width) if settings.hierarchy != "flat" else None
         self.distribution = DISTRIBUTIONS[settings.hierarchy](vocabulary, width)
 
     def placed(self, machine: Machine) -> "PromptBart":
@@ -224,19 +190,6 @@ def _head(width: int, classes: int) -> nn.Module:
     return nn.Sequential(nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, classes))
 
 
-def _init_std(width: int) -> float:
-    """BART's 0.02 at its own width of 768; at a smaller width 0.02 stays on the unigram plateau for epochs."""
-    return 0.02 * (768 / width) ** 0.5
-
-
-def _age_features(age: Float[Tensor, " B"]) -> Float[Tensor, "B F"]:
-    """Age as a number, and soft steps at the ages where diagnoses change fast: a line cannot bend at birth."""
-    edges = age.new_tensor([0.5, 2.0, 12.0, 18.0, 40.0, 65.0])
-    scale = age.new_tensor([0.25, 1.0, 2.0, 2.0, 8.0, 8.0])
-    steps = torch.sigmoid((age[:, None] - edges) / scale)
-    return torch.cat([age[:, None] / MAX_AGE, steps], dim=1)
-
-
 def _bart(settings: ModelSettings, tokens: int, max_tokens: int) -> BartModel:
     if settings.pretrained is not None:
         bart = BartModel.from_pretrained(settings.pretrained)
@@ -266,6 +219,6 @@ def _bart(settings: ModelSettings, tokens: int, max_tokens: int) -> BartModel:
         eos_token_id=EOS,
         decoder_start_token_id=BOS,
         forced_eos_token_id=None,
-        init_std=_init_std(settings.d_model),
+        init_std=init_std(settings.d_model),
     )
     return BartModel(config)

@@ -42,7 +42,9 @@ def train(
     learner = Learner(recipe, sequences, matrices, machine)
     rows = learner.restore(checkpoint)
     first = rows[-1].epoch + 1 if rows else 1
-    with tqdm(total=recipe.train.epochs, initial=first - 1, unit="epoch", mininterval=1, leave=False) as bar:
+    with tqdm(
+        total=recipe.train.epochs, initial=first - 1, unit="epoch", mininterval=1, leave=False, disable=None
+    ) as bar:
         for epoch in range(first, recipe.train.epochs + 1):
             added = learner.epoch(epoch)
             rows += added
@@ -73,7 +75,7 @@ class Learner:
         self.optimizer = torch.optim.AdamW(
             _decay_groups(self.model, settings.weight_decay),
             lr=settings.learning_rate,
-            betas=(0.9, 0.98),
+            betas=(0.9, 0.999),
             fused=True,
         )
         per_epoch = len(plan(np.diff(self.training.offsets) - 1, settings.batch_tokens, None))

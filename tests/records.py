@@ -12,7 +12,7 @@ from ehrgen.data.cohort import Cohort
 from ehrgen.data.sequences import Sequences
 from ehrgen.data.vocabulary import Vocabulary
 
-few = settings(max_examples=30)  # pandas takes 20 ms an example
+few = settings(max_examples=20)  # pandas takes 20 ms an example
 
 Record = list[list[str]]
 """A patient: visits of codes."""

@@ -118,7 +118,7 @@ def test_one_position_does_not_move_another(name: str):
 @each
 @ruled
 def test_draws_have_the_probabilities_of_the_symbols(name: str, rules: Forbidden):
-    distribution, repeats = made(name), 800
+    distribution, repeats = made(name), 400
     with torch.no_grad():
         for parameter in distribution.parameters():
             parameter.div_(3)  # no symbol so rare that it says nothing

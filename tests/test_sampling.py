@@ -115,10 +115,10 @@ def violations(made: Cohort) -> int:
 
 @pytest.mark.parametrize("way", [{}, {"no_repeats": False}, {"greedy": True}, {"temperature": 2.0}])
 def test_rule_masking_leaves_no_violation(way: dict[str, Any]):
-    made = drawn(untrained(), patients=people(200), rule_edits=True, **way)
+    made = drawn(untrained(), patients=people(100), rule_edits=True, **way)
     assert violations(made) == 0
     if "greedy" not in way:
-        assert violations(drawn(untrained(), patients=people(200), **way)) > 0
+        assert violations(drawn(untrained(), patients=people(100), **way)) > 0
 
 
 def test_rule_masking_keeps_the_codes_that_fit():

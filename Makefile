@@ -27,11 +27,12 @@ $(READY): requirements.lock
 	@touch $(READY)
 
 # Cells of variants x seeds run JOBS at a time, each from training to measures; then what is left, mostly `compare`.
-JOBS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
+JOBS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 1)
 repro: $(READY)
 	@.venv/bin/python -m pipeline.estimate $(JOBS)
 	.venv/bin/dvc repro --quiet preprocess cooccurrence resolve
-	@.venv/bin/dvc stage list --name-only | grep '^evaluate@' | xargs -P $(JOBS) -n 1 .venv/bin/dvc --wait-for-lock repro --quiet
+	@.venv/bin/dvc stage list --name-only | sed -n 's/^train@//p' | xargs -P $(JOBS) -I CELL sh -c \
+		'for stage in train sample evaluate; do .venv/bin/dvc --wait-for-lock repro --quiet -s $$stage@CELL || exit 255; done'
 	.venv/bin/dvc repro
 
 smoke: $(READY)

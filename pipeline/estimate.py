@@ -1,7 +1,7 @@
 """How long `make repro` will take: the stages it would run, at the seconds each took when last measured.
 
-Not a stage: `make repro` runs it first and says how many cells it runs at a time (1 if it does not). A training counts
-as long as the epochs in the manifests took.
+Not a stage: `make repro` runs it first, with the number of cells it runs at a time (default 1). A training counts as
+long as the epochs in the manifests took.
 """
 
 import json
@@ -15,9 +15,8 @@ from networkx import ancestors
 
 from ehrgen.params import load_yaml
 
-# On two cores with the default params.yaml; most of what a small stage takes is its start.
-SECONDS = {"train": 60, "sample": 12, "evaluate": 5, "ingest": 5, "anchor": 6}
-OTHER, START = 3, 6
+# One core, default params.yaml; most of what a small stage takes is its start.
+SECONDS, OTHER, START = {"train": 60, "sample": 12, "evaluate": 5, "ingest": 5, "anchor": 6}, 3, 6
 
 
 def main() -> None:
@@ -29,8 +28,7 @@ def main() -> None:
         changed = [stages[name] for name in repo.status() if name in stages]
         todo = set(changed).union(*(ancestors(repo.index.graph, stage) for stage in changed))
     kinds = [stage.addressing.partition("@")[0] for stage in todo]
-    manifests = [json.loads(path.read_text()) for path in Path("reports/manifests").glob("*/*.json")]
-    if manifests:
+    if manifests := [json.loads(path.read_text()) for path in Path("reports/manifests").glob("*/*.json")]:
         epoch = fmean(one["seconds"] / one["train"]["epochs"] for one in manifests)
         SECONDS["train"] = START + epoch * load_yaml(Path("params.yaml"))["train"]["epochs"]
     minutes = sum(SECONDS.get(kind, OTHER) for kind in kinds) / 60 / jobs

@@ -1,3 +1,4 @@
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from ehrgen.learning.batches import Batch, batches
 from ehrgen.learning.checkpoint import Checkpoint
 from ehrgen.learning.history import Row
 from ehrgen.learning.model import Output, PromptBart
+from ehrgen.learning.objectives import NothingToScore
 from ehrgen.learning.settings import LossSettings, Recipe
 from ehrgen.learning.training import Learner, TrainingError, train
 
@@ -163,3 +165,35 @@ def test_a_history_longer_than_a_batch_is_no_obstacle(tmp_path: Path):
     settings = recipe(epochs=1, batch_tokens=64)
     _, rows = train(settings, sequences, counts, here(), Checkpoint(tmp_path / "checkpoint"))
     assert all(np.isfinite(row.value) for row in rows)
+
+
+def test_an_objective_has_no_say_where_it_has_nothing_to_score(monkeypatch: pytest.MonkeyPatch):
+    """Half of the calls find no pair: the epoch's value is the mean of the others, not diluted with zeros."""
+    learner = Learner(recipe(epochs=1, batch_tokens=64), tiny(), matrices(), here())
+    calls = itertools.count()
+
+    def every_other(out: Output, batch: Batch) -> torch.Tensor:
+        if next(calls) % 2:
+            raise NothingToScore("no pair")
+        return torch.tensor(3.0)
+
+    monkeypatch.setitem(learner.objectives, "cooccur", every_other)
+    (value,) = [row.value for row in learner.epoch(1) if row.objective == "cooccur"]
+    assert next(calls) > 2
+    assert value == pytest.approx(3.0)
+
+
+def test_nothing_to_score_in_a_whole_epoch_is_an_error(monkeypatch: pytest.MonkeyPatch):
+    def never(out: Output, batch: Batch) -> torch.Tensor:
+        raise NothingToScore("no pair")
+
+    learner = Learner(recipe(epochs=1), tiny(), matrices(), here())
+    monkeypatch.setitem(learner.objectives, "cooccur", never)
+    with pytest.raises(TrainingError, match="epoch 1: no batch gave cooccur anything to score"):
+        learner.epoch(1)
+
+
+def test_a_total_without_a_path_to_any_parameter_is_an_error():
+    settings = recipe(lm=0, age=0, sex=0, cooccur=1, cooccur_form="observed")
+    with pytest.raises(TrainingError, match="step 0: no objective with a weight reaches a parameter: cooccur"):
+        Learner(settings, tiny(), matrices(), here()).epoch(1)

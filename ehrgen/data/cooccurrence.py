@@ -68,7 +68,7 @@ class Cooccurrence:
         return np.where(count < threshold, threshold / (count + 1), 0.0).astype(np.float32)
 
     def npmi(self) -> sparse.csr_array:
-        """Normalised pointwise mutual information of observed pairs, in (-1, 1]; absent pairs are -1 by limit.
+        """Normalised pointwise mutual information of observed pairs, in [-1, 1]; absent pairs are -1 by limit.
 
         A pair present in every visit has p = 1, where the formula is 0/0; it is given its limit 1.
 

@@ -39,13 +39,13 @@ class Epoch:
 
     value: dict[str, float] = field(default_factory=dict)
     grad_norm: dict[str, float] = field(default_factory=dict)
-    seen: float = 0.0
+    seen: dict[str, float] = field(default_factory=dict)
     measured: int = 0
 
     def add(self, values: dict[str, float], batch_weight: float) -> None:
-        """Count one step; `batch_weight` is its share of positions."""
-        self.seen += batch_weight
+        """Count one batch; `batch_weight` is its share of positions."""
         for name, value in values.items():
+            self.seen[name] = self.seen.get(name, 0.0) + batch_weight
             self.value[name] = self.value.get(name, 0.0) + batch_weight * value
 
     def add_norms(self, norms: dict[str, float]) -> None:
@@ -56,7 +56,7 @@ class Epoch:
 
     def rows(self, epoch: int, weights: dict[str, float], validation_nll: float) -> list[Row]:
         """The epoch's rows, one an objective."""
-        value = {name: total / self.seen for name, total in self.value.items()}
+        value = {name: total / self.seen[name] for name, total in self.value.items()}
         weighted = {name: weights[name] * value[name] for name in value}
         norm = {name: total / self.measured for name, total in self.grad_norm.items()}
         pull = {name: weights[name] * norm[name] for name in value}

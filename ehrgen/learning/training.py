@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import chain
 
 import numpy as np
@@ -21,6 +22,11 @@ from ehrgen.learning.settings import Recipe
 
 MEASURE_EVERY = 20
 """Steps between gradient measurements; each costs one backward pass an objective, so about 10 % of the time."""
+
+
+BETAS = (0.9, 0.999)
+"""Of AdamW. The second moment has to remember the last patient with a rare code. At 0.98 it forgets within 50 steps,
+the code is pushed down in full steps between its patients, and coverage on NHDS fell from 0.92 to 0.88."""
 
 
 class TrainingError(ValueError):
@@ -75,7 +81,7 @@ class Learner:
         self.optimizer = torch.optim.AdamW(
             _decay_groups(self.model, settings.weight_decay),
             lr=settings.learning_rate,
-            betas=(0.9, 0.999),
+            betas=BETAS,
             fused=True,
         )
         per_epoch = len(plan(np.diff(self.training.offsets) - 1, settings.batch_tokens, None))
@@ -95,6 +101,8 @@ class Learner:
         for parts in self._batches(rng):
             self.step(step, [part.to(self.machine.device) for part in parts], tally)
             step += 1
+        if silent := set(self.objectives) - set(tally.value):
+            raise TrainingError(f"epoch {number}: no batch gave {', '.join(sorted(silent))} anything to score")
         return tally.rows(number, self.weights, self.validation_nll())
 
     def step(self, step: int, parts: list[Batch], tally: Epoch) -> None:
@@ -102,14 +110,18 @@ class Learner:
         for group in self.optimizer.param_groups:
             group["lr"] = self.recipe.train.learning_rate * self._pace(step)
         self.optimizer.zero_grad(set_to_none=True)
-        measured = gradients.Sums(self.model.shared_parameters()) if self._measures(step) else None
+        measured = gradients.Sums(self.model.shared_parameters(), self.objectives) if self._measures(step) else None
         for part in parts:
             losses = self.losses(part)
             values = {name: float(loss.detach()) for name, loss in losses.items()}
             _refuse_nonfinite(values, step, part)
             if measured is not None:
                 measured.add(losses, part.weight)
+            if not losses:
+                continue
             total = sum(self.weights[name] * loss for name, loss in losses.items())
+            if not total.requires_grad:
+                raise TrainingError(f"step {step}: no objective with a weight reaches a parameter: {', '.join(losses)}")
             (part.weight * total).backward()
             tally.add(values, part.weight)
         if measured is not None:
@@ -124,10 +136,14 @@ class Learner:
         return step % self.steps_per_epoch % MEASURE_EVERY == 0
 
     def losses(self, batch: Batch) -> dict[str, torch.Tensor]:
-        """The unweighted objectives on a batch."""
+        """The unweighted objectives on a batch, without those that have nothing to score in it."""
         with self.machine.autocast():
             out = self.model(batch, forbid_used=self.recipe.train.mask_repeats)
-            return {name: objective(out, batch) for name, objective in self.objectives.items()}
+            losses = {}
+            for name, objective in self.objectives.items():
+                with suppress(objectives.NothingToScore):
+                    losses[name] = objective(out, batch)
+            return losses
 
     @torch.no_grad()
     def validation_nll(self) -> float:

@@ -14,7 +14,7 @@ from ehrgen.learning.batches import Batch, batches
 from ehrgen.learning.checkpoint import Checkpoint
 from ehrgen.learning.history import Row
 from ehrgen.learning.model import Output, PromptBart
-from ehrgen.learning.objectives import NothingToScore
+from ehrgen.learning.objectives import NothingToScoreError
 from ehrgen.learning.settings import LossSettings, Recipe
 from ehrgen.learning.training import Learner, TrainingError, train
 
@@ -174,7 +174,7 @@ def test_an_objective_has_no_say_where_it_has_nothing_to_score(monkeypatch: pyte
 
     def every_other(out: Output, batch: Batch) -> torch.Tensor:
         if next(calls) % 2:
-            raise NothingToScore("no pair")
+            raise NothingToScoreError("no pair")
         return torch.tensor(3.0)
 
     monkeypatch.setitem(learner.objectives, "cooccur", every_other)
@@ -185,7 +185,7 @@ def test_an_objective_has_no_say_where_it_has_nothing_to_score(monkeypatch: pyte
 
 def test_nothing_to_score_in_a_whole_epoch_is_an_error(monkeypatch: pytest.MonkeyPatch):
     def never(out: Output, batch: Batch) -> torch.Tensor:
-        raise NothingToScore("no pair")
+        raise NothingToScoreError("no pair")
 
     learner = Learner(recipe(epochs=1), tiny(), matrices(), here())
     monkeypatch.setitem(learner.objectives, "cooccur", never)

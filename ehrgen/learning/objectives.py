@@ -23,7 +23,7 @@ Objective = Callable[[Output, Batch], Float[Tensor, ""]]
 NAMES = ("lm", "age", "sex", "cooccur")
 
 
-class NothingToScore(ValueError):
+class NothingToScoreError(ValueError):
     """A batch in which an objective has no term; it has no say in that batch, which is not the same as a value of 0."""
 
 
@@ -65,7 +65,7 @@ def cooccur_expected(
         The penalty of LOSS_ANALYSIS.md, in expectation under the model instead of on the observed codes.
     """
     if len(batch.used_at) == 0:
-        raise NothingToScore(
+        raise NothingToScoreError(
             "no position of the batch follows a code; the co-occurrence objective has nothing to score"
         )
     positions, classes = out.class_log_prob.shape
@@ -96,7 +96,9 @@ def cooccur_observed(
     """
     earlier, later = _observed_pairs(batch)
     if len(earlier) == 0:
-        raise NothingToScore("no visit of the batch holds two codes; the co-occurrence objective has nothing to score")
+        raise NothingToScoreError(
+            "no visit of the batch holds two codes; the co-occurrence objective has nothing to score"
+        )
     return torch.from_numpy(pair_penalty(earlier, later)).mean().to(out.target_log_prob.device)
 
 

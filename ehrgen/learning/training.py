@@ -141,7 +141,7 @@ class Learner:
             out = self.model(batch, forbid_used=self.recipe.train.mask_repeats)
             losses = {}
             for name, objective in self.objectives.items():
-                with suppress(objectives.NothingToScore):
+                with suppress(objectives.NothingToScoreError):
                     losses[name] = objective(out, batch)
             return losses
 

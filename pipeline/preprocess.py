@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from ehrgen.data.cohort import Cohort
+from ehrgen.data.quality import shown
 from ehrgen.data.sequences import Sequences
 from ehrgen.data.settings import SequenceSettings
 from ehrgen.data.vocabulary import Vocabulary
@@ -16,7 +17,9 @@ def main() -> None:
     vocabulary = Vocabulary.from_codes(cohort.of_split("train").diagnoses["code"], settings.min_count)
     sequences = Sequences.from_cohort(cohort, vocabulary, settings.max_tokens)
     sequences.save(Path("data/sequences"))
-    print(f"{len(vocabulary.codes)} codes in {len(vocabulary.categories)} categories; {sequences.report}")
+    print(f"{len(vocabulary.codes)} codes in {len(vocabulary.categories)} categories")
+    for what, count in sequences.report.items():
+        print(f"{what.replace('_', ' ')}: {shown(count)}")
 
 
 if __name__ == "__main__":

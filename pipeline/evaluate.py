@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from ehrgen.data.cohort import Cohort
-from ehrgen.metrics.evaluation import equal_samples, evaluate
+from ehrgen.metrics.evaluation import Evidence, evaluate
 from ehrgen.metrics.settings import EvaluateSettings
 from ehrgen.params import load_yaml, section
 from pipeline.command import run
@@ -13,15 +13,16 @@ from pipeline.command import run
 def main() -> None:
     variant, seed = sys.argv[1:]
     settings = section(load_yaml(Path("params.yaml")), "evaluate", EvaluateSettings, "params.yaml")
-    heldout = Cohort.load(Path("data/cohort")).of_split("heldout")
+    cohort = Cohort.load(Path("data/cohort"))
+    heldout, train = cohort.of_split("heldout"), cohort.of_split("train")
     generated = Cohort.load(Path("samples") / variant / seed)
-    real, synthetic = equal_samples(heldout, generated, settings.patients, settings.seed)
-    if len(real) < settings.patients:
+    evidence = Evidence.of(heldout, generated, train, settings.patients, settings.seed)
+    if len(evidence) < settings.patients:
         print(
-            f"{len(real):,} patients compared, not {settings.patients:,}: "
-            f"{len(heldout):,} are held out and {len(generated):,} were sampled"
+            f"{len(evidence):,} patients compared, not {settings.patients:,}: {len(heldout):,} are held out, "
+            f"{len(train):,} were trained on and {len(generated):,} were sampled"
         )
-    evaluate(real, synthetic).save(Path("reports/runs") / variant / f"{seed}.json")
+    evaluate(evidence).save(Path("reports/runs") / variant / f"{seed}.json")
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ def test_evaluate_is_silent_where_nothing_is_capped(project, monkeypatch, capsys
 def test_evaluate_says_when_it_compares_fewer(project, monkeypatch, capsys):
     assert evaluated(population(120, 2), monkeypatch).patients == 120
     printed = capsys.readouterr().out
-    assert printed == "120 patients compared, not 150: 150 are held out and 120 were sampled\n"
+    assert printed == "120 patients compared, not 150: 150 are held out, 200 were trained on and 120 were sampled\n"
 
 
 def test_anchors_repeat_and_have_the_metrics_of_the_runs(project):

@@ -1,36 +1,62 @@
 """All metrics of one synthetic cohort, at equal numbers of patients."""
 
+from dataclasses import dataclass
+from typing import Self
+
 import numpy as np
 
 from ehrgen.data.cohort import Cohort
 from ehrgen.metrics.suite import METRICS, NotJudged, Scores, function
 
 
-def equal_samples(real: Cohort, synthetic: Cohort, patients: int, seed: int) -> tuple[Cohort, Cohort]:
-    """As many patients of each, at most `patients`: almost every metric depends on the sample's size.
+@dataclass(frozen=True)
+class Evidence:
+    """Equally many patients of each kind; a metric takes those parts that its entry in the suite names.
 
-    The real sample depends on the seed and the size alone, so that every run meets the same real patients.
+    Attributes:
+        heldout: Real patients that no generator has seen.
+        synthetic: The patients to be judged.
+        train: Real patients that the generator has learnt from.
     """
-    n = min(patients, len(real), len(synthetic))
-    return real.sample(n, np.random.default_rng([seed, 0])), synthetic.sample(n, np.random.default_rng([seed, 1]))
+
+    heldout: Cohort
+    synthetic: Cohort
+    train: Cohort
+
+    @classmethod
+    def of(cls, heldout: Cohort, synthetic: Cohort, train: Cohort, patients: int, seed: int) -> Self:
+        """As many patients of each, at most `patients`: almost every metric depends on the sample's size.
+
+        The real samples depend on the seed and the size alone, so that every run meets the same real patients.
+        """
+        n = min(patients, len(heldout), len(synthetic), len(train))
+        drawn = [
+            cohort.sample(n, np.random.default_rng([seed, number]))
+            for number, cohort in enumerate((heldout, synthetic, train))
+        ]
+        return cls(*drawn)
+
+    def __post_init__(self) -> None:
+        if len({len(self.heldout), len(self.synthetic), len(self.train)}) > 1:
+            raise ValueError(
+                f"{len(self.heldout)} held-out, {len(self.synthetic)} synthetic and {len(self.train)} training "
+                "patients do not compare; sample equally many"
+            )
+
+    def __len__(self) -> int:
+        return len(self.synthetic)
 
 
-def evaluate(real: Cohort, synthetic: Cohort) -> Scores:
-    """Every metric of the suite, or the reason why it has no value.
-
-    Raises:
-        ValueError: If the cohorts differ in size.
-    """
-    n = len(real)
-    if len(synthetic) != n:
-        raise ValueError(f"{n} real and {len(synthetic)} synthetic patients do not compare; sample equally many")
+def evaluate(evidence: Evidence) -> Scores:
+    """Every metric of the suite, or the reason why it has no value."""
+    n = len(evidence)
     values, reasons = {}, {}
     for name, metric in METRICS.items():
         if n < metric.minimum:
             reasons[name] = f"floor too low to judge: needs {metric.minimum:,} patients, has {n:,}"
             continue
         try:
-            values[name] = function(name)(real, synthetic)
+            values[name] = function(name)(*(getattr(evidence, part) for part in metric.uses))
         except NotJudged as reason:
             reasons[name] = str(reason)
     return Scores(values, reasons, n)

@@ -1,7 +1,8 @@
 """The one table of metrics, and the file of their values; imports neither numpy nor pandas.
 
-A metric is a pure function `(real: Cohort, synthetic: Cohort) -> float` of the same name as its entry here,
-in the module of this room that is named after its family. Both cohorts have equally many patients.
+A metric is a pure function of the same name as its entry here, in the module of this room that is named after its
+family: `(heldout, synthetic) -> float`, or of whatever parts of the `Evidence` its entry says it `uses`, in that order.
+All cohorts have equally many patients.
 """
 
 import json
@@ -42,6 +43,7 @@ class Metric:
         headline: Whether `dvc metrics show` prints it; at most 12 are.
         floor_at_least: If two real samples do not even reach this, the sample is too small to judge.
         beside: The metric that means nothing without this one.
+        uses: The parts of the evidence that the function takes, in order.
     """
 
     family: str
@@ -55,6 +57,7 @@ class Metric:
     headline: bool = False
     floor_at_least: float | None = None
     beside: str = ""
+    uses: tuple[str, ...] = ("heldout", "synthetic")
 
     def gap(self, value: float, target: float) -> float:
         """How much worse than `target` a value is; below 0 if it is better, which it cannot be by `match`."""

@@ -3,6 +3,20 @@
 import sys
 from collections.abc import Callable
 
+from ehrgen.params import ParamsError
+
+
+def cell() -> tuple[str, int]:
+    """Variant and seed, the two arguments of a stage of the grid.
+
+    Raises:
+        ParamsError: If there are others; the usage is named.
+    """
+    if len(sys.argv) != 3 or not sys.argv[2].isdecimal():
+        stage = sys.argv[0].rpartition("/")[2].removesuffix(".py")
+        raise ParamsError(f"usage: python -m pipeline.{stage} VARIANT SEED; got {' '.join(sys.argv[1:]) or 'nothing'}")
+    return sys.argv[1], int(sys.argv[2])
+
 
 def run(main: Callable[[], None]) -> None:
     """Run a stage; print `error: ...` to stderr and exit 1 for an error type that `ehrgen` declares.

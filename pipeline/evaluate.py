@@ -1,21 +1,20 @@
 """Held-out real patients and the samples of one variant and seed -> reports/runs/VARIANT/SEED.json."""
 
-import sys
 from pathlib import Path
 
 from ehrgen.data.cohort import Cohort
 from ehrgen.metrics.evaluation import Evidence, evaluate
 from ehrgen.metrics.settings import EvaluateSettings
 from ehrgen.params import load_yaml, section
-from pipeline.command import run
+from pipeline.command import cell, run
 
 
 def main() -> None:
-    variant, seed = sys.argv[1:]
+    variant, seed = cell()
     settings = section(load_yaml(Path("params.yaml")), "evaluate", EvaluateSettings, "params.yaml")
     cohort = Cohort.load(Path("data/cohort"))
     heldout, train = cohort.of_split("heldout"), cohort.of_split("train")
-    generated = Cohort.load(Path("samples") / variant / seed)
+    generated = Cohort.load(Path("samples") / variant / str(seed))
     evidence = Evidence.of(heldout, generated, train, settings.patients, settings.seed)
     if len(evidence) < settings.patients:
         print(

@@ -1,6 +1,5 @@
 """A trained model -> a synthetic cohort with the demographics of the training split, or of a given table."""
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +9,11 @@ from ehrgen.data.cohort import Cohort
 from ehrgen.learning import machine, model, sampling
 from ehrgen.learning.settings import Recipe, SamplingSettings, effective
 from ehrgen.params import load_yaml, section
-from pipeline.command import run
+from pipeline.command import cell, run
 
 
 def main() -> None:
-    variant, seed = sys.argv[1], int(sys.argv[2])
+    variant, seed = cell()
     resolved = load_yaml(Path("resolved.yaml"))
     where = f"resolved.yaml: effective.{variant}"
     settings = section(effective(resolved, variant), "sampling", SamplingSettings, where)
@@ -24,7 +23,7 @@ def main() -> None:
     else:
         people = pd.read_parquet(settings.table)
     rng = np.random.default_rng([settings.seed, seed])
-    people = sampling.demographics(people, settings.patients, rng)
+    people = sampling.demographics(people, settings.patients, rng, settings.table or "data/cohort")
     trained = model.load(Path("models") / variant / str(seed))
     cohort = sampling.sample(trained, people, settings, int(rng.integers(2**31)), here)
     cohort.save(Path("samples") / variant / str(seed))

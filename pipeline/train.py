@@ -1,6 +1,5 @@
 """One variant, one seed -> a model folder, the history of its objectives, and a manifest of the run."""
 
-import sys
 from pathlib import Path
 
 from ehrgen.data import cooccurrence
@@ -8,14 +7,14 @@ from ehrgen.data.sequences import Sequences
 from ehrgen.learning import machine, store
 from ehrgen.learning.settings import Recipe
 from ehrgen.params import load_yaml
-from pipeline.command import run
+from pipeline.command import cell, run
 
 SEQUENCES, COOCCURRENCE = Path("data/sequences"), Path("data/cooccurrence.npz")
 CODE = (Path("ehrgen/data"), Path("ehrgen/learning"), Path("pipeline/train.py"))
 
 
 def main() -> None:
-    variant, seed = sys.argv[1], int(sys.argv[2])
+    variant, seed = cell()
     recipe = Recipe.from_resolved(load_yaml(Path("resolved.yaml")), variant, seed)
     key = store.key(recipe, inputs=(SEQUENCES, COOCCURRENCE), code=CODE)
     sequences = Sequences.load(SEQUENCES)

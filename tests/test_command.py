@@ -1,7 +1,10 @@
+import sys
+
 import pytest
 
 from ehrgen.data.cohort import CohortError
-from pipeline.command import run
+from ehrgen.params import ParamsError
+from pipeline.command import cell, run
 
 
 def raising(error: Exception):
@@ -26,3 +29,12 @@ def test_a_defect_of_the_program_keeps_its_traceback():
 def test_a_stage_that_ends_well_ends_quietly(capsys):
     run(lambda: None)
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("arguments", [[], ["base"], ["base", "one"], ["base", "-1"], ["base", "0", "0"]])
+def test_a_cell_is_a_variant_and_a_seed(arguments, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["/somewhere/train.py", *arguments])
+    with pytest.raises(ParamsError, match=r"usage: python -m pipeline\.train VARIANT SEED; got "):
+        cell()
+    monkeypatch.setattr(sys, "argv", ["train.py", "base", "7"])
+    assert cell() == ("base", 7)

@@ -19,7 +19,7 @@ from ehrgen.data.vocabulary import BOS, EOS, FIRST_CODE, FIRST_SYMBOL, MARK_CLAS
 from ehrgen.learning.batches import collate
 from ehrgen.learning.machine import Machine
 from ehrgen.learning.model import PromptBart
-from ehrgen.learning.sampling import END, NEXT_VISIT, demographics, draw, sample, write_histories
+from ehrgen.learning.sampling import END, SamplingError, demographics, draw, sample, write_histories
 
 WAYS = {"plain": {}, "truncated": {"top_p": 0.95, "temperature": 1.2}, "greedy": {"greedy": True}}
 each_way = pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
@@ -77,7 +77,7 @@ def endless(model: PromptBart) -> PromptBart:
     """A model that never ends a history, nor a visit before it has every code."""
     with torch.no_grad():
         model.distribution.class_logits.weight[:MARK_CLASSES] = 0
-        model.distribution.class_logits.bias[NEXT_VISIT] = -1e4
+        model.distribution.class_logits.bias[VISIT - FIRST_SYMBOL] = -1e4
         model.distribution.class_logits.bias[END] = -2e4
     return model
 
@@ -235,7 +235,9 @@ def teacher_forced(model: PromptBart, symbols: list[list[int]], table: pd.DataFr
 def test_decoding_with_a_cache_equals_the_full_forward_pass(
     encoder: bool, decoder: bool, hierarchy: str, no_repeats: bool, monkeypatch: pytest.MonkeyPatch
 ):
-    model, table = untrained(hierarchy=hierarchy, prompt_encoder=encoder, prompt_decoder=decoder), people(20)
+    # No visit of the training data holds a code twice; drawn twice, it is held once, which one pass cannot show.
+    switches = {"prompt_encoder": encoder, "prompt_decoder": decoder, "visit_output": no_repeats}
+    model, table = untrained(hierarchy=hierarchy, **switches), people(20)
     recorded = Recorded(model, 20, monkeypatch)
     written(model, table, no_repeats=no_repeats)
     assert len(set(map(len, recorded.symbol))) > 3  # patients leave the batch one by one
@@ -245,15 +247,17 @@ def test_decoding_with_a_cache_equals_the_full_forward_pass(
 
 
 @pytest.mark.parametrize("passed", [True, False])
-def test_demographics_reach_the_model_only_if_passed(passed: bool):
-    model, newborn_girls = untrained(), people().assign(sex="F", age_years=0.0)
+@pytest.mark.parametrize("switch", ["prompt_encoder", "prompt_decoder", "prompt_output"])
+def test_demographics_reach_the_model_only_if_passed(passed: bool, switch: str):
+    off = dict.fromkeys(("prompt_encoder", "prompt_decoder", "prompt_output"), False)
+    model, newborn_girls = untrained(**{**off, switch: True}), people().assign(sex="F", age_years=0.0)
     ours, theirs = (written(model, table, demographics=passed) for table in (people(), newborn_girls))
     assert (ours != theirs) == passed
 
 
 def test_demographics_keep_the_joint_distribution():
     table = pd.DataFrame({"sex": ["F", "M", "M", "F"], "age_years": [30.0, 70.0, 70.0, 1.0], "other": 0})
-    chosen = demographics(table, 4000, np.random.default_rng(0))
+    chosen = demographics(table, 4000, np.random.default_rng(0), "table")
     assert list(chosen.columns) == ["sex", "age_years"] and chosen.index.tolist() == list(range(4000))
     pairs = Counter(zip(chosen["sex"], chosen["age_years"], strict=True))
     counts = [pairs["F", 30.0], pairs["M", 70.0], pairs["F", 1.0]]
@@ -262,16 +266,21 @@ def test_demographics_keep_the_joint_distribution():
 
 
 def test_demographics_follow_their_seed():
-    first, again, other = (demographics(people(), 30, np.random.default_rng(seed)) for seed in (1, 1, 2))
+    first, again, other = (demographics(people(), 30, np.random.default_rng(seed), "table") for seed in (1, 1, 2))
     assert first.equals(again) and not first.equals(other)
 
 
 def test_demographics_need_people_with_sex_and_age():
     rng = np.random.default_rng(0)
-    with pytest.raises(ValueError, match="50 rows, missing columns: age_years"):
-        demographics(people()[["sex"]], 5, rng)
-    with pytest.raises(ValueError, match="0 rows, missing columns: none"):
-        demographics(people()[:0], 5, rng)
+    strange = people().assign(sex=["X", *people()["sex"][1:]])
+    strange.loc[1, "age_years"] = np.nan
+    for table, message in (
+        (people()[["sex"]], "a.parquet: column age_years missing; found sex"),
+        (people()[:0], "a.parquet: no rows"),
+        (strange, "a.parquet: 2 of 50 rows without a sex"),
+    ):
+        with pytest.raises(SamplingError, match=message):
+            demographics(table, 5, rng, "a.parquet")
 
 
 def test_half_precision_samples_too():

@@ -34,6 +34,8 @@ MODEL = {
     "prompt_width": 8,
     "prompt_encoder": True,
     "prompt_decoder": True,
+    "prompt_output": True,
+    "visit_output": True,
     "encoder_input": "prompt",
     "corruption": 0.5,
     "hierarchy": "factored",
@@ -113,7 +115,10 @@ def untrained(seed: int = 0, vocabulary: Vocabulary | None = None, **changes: An
         for parameter in model.parameters():
             if parameter.ndim > 1:
                 parameter.mul_(4)
-        marks.bias[:MARK_CLASSES] += 3
+        if model.readout.prompt is not None:
+            for last in (model.readout.prompt.age[-1], model.readout.prompt.sex[-1]):
+                last.weight.normal_()
+        marks.bias[:MARK_CLASSES] += 4.5
     return model.placed(here()).eval()
 
 

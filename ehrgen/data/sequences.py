@@ -23,6 +23,10 @@ from ehrgen.files import replacing
 ARRAYS = ("tokens", "offsets", "age", "sex", "split")
 
 
+class SequencesError(ValueError):
+    """Sequences that cannot be learnt from; the message says what is missing."""
+
+
 @dataclass(frozen=True)
 class Sequences:
     """Token sequences of patients, their demographics, and counts of what did not fit."""
@@ -104,11 +108,13 @@ class Sequences:
         """The sequences of one split.
 
         Raises:
-            ValueError: If no patient belongs to it.
+            SequencesError: If no patient belongs to it.
         """
         chosen = np.flatnonzero(self.split == SPLITS.index(split))
         if len(chosen) == 0:
-            raise ValueError(f"no sequences in split '{split}'")
+            raise SequencesError(
+                f"no patient with a code is in split '{split}'; give it a larger share in cohort.split"
+            )
         length = np.diff(self.offsets)[chosen]
         offsets = np.concatenate([[0], np.cumsum(length)])
         source = np.repeat(self.offsets[chosen] - offsets[:-1], length) + np.arange(offsets[-1])

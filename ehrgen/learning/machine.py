@@ -10,6 +10,10 @@ import transformers
 from ehrgen.learning.settings import Recipe
 
 
+class MachineError(ValueError):
+    """This machine lacks what the parameters ask for; the message says what and what to do."""
+
+
 @dataclass(frozen=True)
 class Machine:
     """A device and the precision of its matrix products."""
@@ -47,14 +51,14 @@ def prepare(device: str, precision: str, threads: int, width: int) -> Machine:
     """The machine for a run of a model `width` wide; sets the thread count, asks torch for repeatable algorithms.
 
     Raises:
-        ValueError: If `cuda` is asked for and absent.
+        MachineError: If `cuda` is asked for and absent.
     """
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
     # Filling fresh memory is for finding bugs, and took a third of a training step here.
     torch.utils.deterministic.fill_uninitialized_memory = False
     if device == "cuda" and not torch.cuda.is_available():
-        raise ValueError("train.device: cuda is not available here; use auto or cpu")
+        raise MachineError("train.device: cuda is not available here; use auto or cpu")
     name = "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
     return Machine(torch.device(name), precision == "bf16" or (precision == "auto" and _gains_by_bf16(name, width)))
 

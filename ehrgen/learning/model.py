@@ -22,12 +22,17 @@ from ehrgen.learning.distribution import DISTRIBUTIONS
 from ehrgen.learning.hierarchy import Forbidden
 from ehrgen.learning.machine import Machine
 from ehrgen.learning.prompts import PROMPTS, CategoryVectors, Prompt, init_std
+from ehrgen.learning.readout import Readout
 from ehrgen.learning.settings import ModelSettings
+
+
+class ModelError(ValueError):
+    """Weights or a checkpoint that do not fit the model; the message says where they differ."""
 
 
 @dataclass(frozen=True)
 class Output:
-    """What objectives see: log-probabilities (nats), head logits, and where each position belongs."""
+    """What objectives see: log-probabilities (nats) of targets and classes, and the logits of the heads."""
 
     target_log_prob: Float[Tensor, " N"]
     class_log_prob: Float[Tensor, "N K"]
@@ -53,6 +58,7 @@ class PromptBart(nn.Module):
         width = self.bart.config.d_model
         self.encoder_prompt = Prompt(settings.prompt_width, width) if settings.prompt_encoder else None
         self.decoder_prompt = Prompt(settings.prompt_width, width) if settings.prompt_decoder else None
+        self.readout = Readout(settings, vocabulary, width)
         self.age_head = _head(width, len(AGE_BRACKETS))
         self.sex_head = _head(width, len(SEXES))
         self.category = CategoryVectors(vocabulary, width) if settings.hierarchy != "flat" else None
@@ -95,7 +101,10 @@ class PromptBart(nn.Module):
         states = self.decode(batch.inputs, batch.age, batch.sex, encoded, use_cache=False).last_hidden_state
         prompts = states.shape[1] - batch.inputs.shape[1]
         flat = states[:, prompts:][batch.real]
-        target_log_prob, class_log_prob = self.distribution.target(flat, batch.target, forbidden(batch, forbid_used))
+        of_patient = self.readout.patients(batch.age, batch.sex)
+        of_patient = None if of_patient is None else of_patient[batch.patient]
+        read = self.readout(flat, of_patient, batch.used_at, batch.used_symbol)
+        target_log_prob, class_log_prob = self.distribution.target(read, batch.target, forbidden(batch, forbid_used))
         return Output(
             target_log_prob=target_log_prob,
             class_log_prob=class_log_prob,
@@ -104,8 +113,8 @@ class PromptBart(nn.Module):
         )
 
     def shared_parameters(self) -> list[nn.Parameter]:
-        """The parameters every objective can reach: BART and the prompts, not the heads or the distribution."""
-        own = ("age_head.", "sex_head.", "distribution.")
+        """The parameters every objective can reach: BART and the prompts, not the heads or what reads the states."""
+        own = ("age_head.", "sex_head.", "readout.", "distribution.")
         return [p for name, p in self.named_parameters() if not name.startswith(own)]
 
     def _pooled(self, states: Float[Tensor, "B PT D"], prompts: int, batch: Batch) -> Float[Tensor, "B D"]:
@@ -159,12 +168,12 @@ class PromptBart(nn.Module):
         """Set the weights from `untied_state`.
 
         Raises:
-            ValueError: If names are missing or unknown.
+            ModelError: If names are missing or unknown.
         """
         found = self.load_state_dict(state, strict=False)
         missing = [k for k in found.missing_keys if not k.endswith("embed_tokens.weight")]
         if missing or found.unexpected_keys:
-            raise ValueError(f"weights do not fit: missing {missing}, unknown {found.unexpected_keys}")
+            raise ModelError(f"weights do not fit: missing {missing}, unknown {found.unexpected_keys}")
 
 
 def load(folder: Path) -> PromptBart:
@@ -196,7 +205,7 @@ def _bart(settings: ModelSettings, tokens: int, max_tokens: int) -> BartModel:
         bart.resize_token_embeddings(tokens)
         bart.shared.padding_idx = bart.config.pad_token_id = PAD  # the checkpoint's own would never learn
         if bart.config.max_position_embeddings < max_tokens + PROMPTS:
-            raise ValueError(
+            raise ModelError(
                 f"{settings.pretrained}: {bart.config.max_position_embeddings} positions, "
                 f"{max_tokens + PROMPTS} needed; lower sequence.max_tokens"
             )

@@ -24,18 +24,28 @@ from ehrgen.learning.machine import Machine
 from ehrgen.learning.model import PromptBart
 from ehrgen.learning.settings import SamplingSettings
 
-END, NEXT_VISIT = EOS - FIRST_SYMBOL, VISIT - FIRST_SYMBOL
+END = EOS - FIRST_SYMBOL
 
 
-def demographics(people: pd.DataFrame, patients: int, rng: np.random.Generator) -> pd.DataFrame:
+class SamplingError(ValueError):
+    """Sampling cannot begin; the message says what is missing and where."""
+
+
+def demographics(people: pd.DataFrame, patients: int, rng: np.random.Generator, where: str) -> pd.DataFrame:
     """`patients` rows (sex, age_years) drawn with replacement from `people`, so that the joint is theirs.
 
     Raises:
-        ValueError: If `people` lacks a column or has no row.
+        SamplingError: If `people`, which come from `where`, lack a column or a row, or hold an unknown sex or age.
     """
-    missing = {"sex", "age_years"} - set(people.columns)
-    if missing or len(people) == 0:
-        raise ValueError(f"demographics: {len(people)} rows, missing columns: {', '.join(sorted(missing)) or 'none'}")
+    if missing := {"sex", "age_years"} - set(people.columns):
+        raise SamplingError(f"{where}: column {', '.join(sorted(missing))} missing; found {', '.join(people.columns)}")
+    if people.empty:
+        raise SamplingError(f"{where}: no rows; give at least one person (sex, age_years)")
+    strange = ~people["sex"].isin(SEXES) | ~pd.to_numeric(people["age_years"], errors="coerce").ge(0)
+    if strange.any():
+        raise SamplingError(
+            f"{where}: {strange.sum()} of {len(people)} rows without a sex of {'/'.join(SEXES)} or an age of 0 or more"
+        )
     return people[["sex", "age_years"]].iloc[rng.integers(len(people), size=patients)].reset_index(drop=True)
 
 
@@ -77,7 +87,7 @@ def write_histories(
 
 def is_plain(settings: SamplingSettings) -> bool:
     """Whether symbols are drawn from the model's distribution as it is."""
-    return not (settings.greedy or settings.rule_edits) and settings.temperature == settings.top_p == 1
+    return not settings.greedy and settings.temperature == settings.top_p == 1
 
 
 def draw(log_prob: Float[Tensor, "B S"], settings: SamplingSettings, generator: torch.Generator) -> Int[Tensor, " B"]:
@@ -113,8 +123,9 @@ class _Open:
     sex: Int[Tensor, " B"] | None
     encoded: tuple[Float[Tensor, "B E D"], Bool[Tensor, "B E"]]
     cache: EncoderDecoderCache
-    used: Bool[Tensor, "B S"] | None
+    used: Bool[Tensor, "B S"]
     barred: Bool[Tensor, "B S"] | None
+    of_patient: Float[Tensor, "B D"] | None
     first: bool = True
 
     @classmethod
@@ -125,14 +136,24 @@ class _Open:
         sex = torch.tensor(np.searchsorted(SEXES, people["sex"].to_numpy(dtype=str)), **to)
         barred = torch.tensor(broken_rules(model.vocabulary, people), **to) if settings.rule_edits else None
         shape = (len(people), len(model.vocabulary) - FIRST_SYMBOL)
-        used = torch.zeros(shape, dtype=torch.bool, **to) if settings.no_repeats else None
+        used = torch.zeros(shape, dtype=torch.bool, **to)
         token = torch.full((len(people), 1), BOS, **to)
         if not settings.demographics:
             age = sex = None
         with machine.autocast():
             encoded = model.encode(token, age, sex)
         cache = EncoderDecoderCache(DynamicCache(), DynamicCache())
-        return cls(torch.arange(len(people), **to), token, age, sex, encoded, cache, used, barred)
+        return cls(
+            torch.arange(len(people), **to),
+            token,
+            age,
+            sex,
+            encoded,
+            cache,
+            used,
+            barred,
+            model.readout.patients(age, sex),
+        )
 
     def next_symbol(
         self, model: PromptBart, settings: SamplingSettings, machine: Machine, generator: torch.Generator
@@ -145,35 +166,33 @@ class _Open:
         self.first = False
         with machine.autocast():
             out = model.decode(self.token, age, sex, self.encoded, past_key_values=self.cache, use_cache=True)
-            states = out.last_hidden_state[:, -1]
+            used_at, used_symbol = self.used.nonzero(as_tuple=True)
+            states = model.readout(out.last_hidden_state[:, -1], self.of_patient, used_at, used_symbol)
+            forbidden = self._forbidden(settings.no_repeats)
             if is_plain(settings):
-                return model.distribution.draw(states, self._forbidden(), generator)
-            log_prob = model.distribution.symbols(states, self._forbidden())
-        if self.barred is not None:
-            log_prob = torch.log_softmax(log_prob.masked_fill(self.barred, FORBIDDEN), dim=-1)
-        return draw(log_prob, settings, generator)
+                return model.distribution.draw(states, forbidden, generator)
+            return draw(model.distribution.symbols(states, forbidden), settings, generator)
 
     def kept(self, going: Bool[Tensor, " B"], token: Int[Tensor, " C"]) -> "_Open":
         """The patients that go on, with their next input."""
         if not bool(going.all()):
             index = going.nonzero().squeeze(1)
             self.cache.batch_select_indices(index)
-            for name in ("row", "age", "sex", "used", "barred"):
+            for name in ("row", "age", "sex", "used", "barred", "of_patient"):
                 value = getattr(self, name)
                 setattr(self, name, None if value is None else value[index])
             self.encoded = (self.encoded[0][index], self.encoded[1][index])
         self.token = token[:, None]
-        if self.used is not None:
-            self.used[token == VISIT] = False
-            code = (token >= FIRST_CODE).nonzero().squeeze(1)
-            self.used[code, token[code] - FIRST_SYMBOL] = True
+        self.used[token == VISIT] = False
+        code = (token >= FIRST_CODE).nonzero().squeeze(1)
+        self.used[code, token[code] - FIRST_SYMBOL] = True
         return self
 
-    def _forbidden(self) -> Forbidden:
-        opens_visit = self.token.squeeze(1) < FIRST_CODE
-        none = self.row[:0]
-        at, symbol = (none, none) if self.used is None else self.used.nonzero(as_tuple=True)
-        return Forbidden(at, symbol, opens_visit)
+    def _forbidden(self, no_repeats: bool) -> Forbidden:
+        closed = self.used if no_repeats else torch.zeros_like(self.used)
+        if self.barred is not None:
+            closed = closed | self.barred
+        return Forbidden(*closed.nonzero(as_tuple=True), opens_visit=self.token.squeeze(1) < FIRST_CODE)
 
 
 def broken_rules(vocabulary: Vocabulary, people: pd.DataFrame) -> np.ndarray:

@@ -20,6 +20,8 @@ class ModelSettings(Settings):
     prompt_width: int = Field(ge=1)
     prompt_encoder: bool
     prompt_decoder: bool
+    prompt_output: bool
+    visit_output: bool
     encoder_input: Literal["prompt", "corrupted", "record"]
     corruption: float = Field(ge=0, le=1)
     hierarchy: Literal["factored", "flat", "category"]

@@ -5,7 +5,8 @@ adding a key to one room's settings changes no other stage's code dependencies.
 """
 
 from pathlib import Path
-from typing import Any, TypeVar
+from types import UnionType
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from ruamel.yaml import YAML
@@ -70,6 +71,8 @@ def parse(values: Any, schema: type[SettingsType], where: str) -> SettingsType:
 
 
 def _explain(problem: Any, schema: type[Settings], where: str) -> str:
+    if problem["type"] == "value_error" and not problem["loc"]:  # a rule for several keys: it names them itself
+        return f"{where}: {problem['ctx']['error']}"
     *parents, key = [str(part) for part in problem["loc"]] or [""]
     path = ".".join([where, *parents])
     if problem["type"] == "extra_forbidden":
@@ -77,10 +80,15 @@ def _explain(problem: Any, schema: type[Settings], where: str) -> str:
     return f"{path}.{key}: {problem['msg']} (found {problem['input']!r})"
 
 
-def _fields(schema: type[Settings], parents: list[str]) -> list[str]:
+def _fields(schema: Any, parents: list[str]) -> list[str]:
+    """Keys known at a place: below a mapping by any name, below alternatives by the tag of the chosen one."""
     for parent in parents:
-        annotation = schema.model_fields[parent].annotation
-        if not (isinstance(annotation, type) and issubclass(annotation, Settings)):
-            return []
-        schema = annotation
+        if get_origin(schema) is Annotated:
+            schema = get_args(schema)[0]
+        if get_origin(schema) is dict:
+            schema = get_args(schema)[1]
+        elif get_origin(schema) in (Union, UnionType):
+            schema = next(one for one in get_args(schema) if parent in get_args(one.model_fields["kind"].annotation))
+        else:
+            schema = schema.model_fields[parent].annotation
     return list(schema.model_fields)

@@ -7,8 +7,13 @@ from tiny_learning import batch_of, same, untrained, weights
 from ehrgen.learning.checkpoint import Checkpoint
 from ehrgen.learning.history import Row
 from ehrgen.learning.model import PromptBart
+from ehrgen.learning.weighting import Fixed, Uncertainty
 
-ROWS = [Row(1, "lm", 2.5, 1.0, 2.5, 1.0, 0.1, 1.0, 3.0), Row(2, "lm", 1 / 3, 1.0, 1 / 3, 1.0, 1e-9, 1.0, 2.0)]
+ROWS = [
+    Row(1, "lm", 2.5, 1.0, 2.5, 1.0, 0.1, 1.0, None, 3.0),
+    Row(2, "lm", 1 / 3, 1.0, 1 / 3, 1.0, 1e-9, 1.0, 1 / 7, 2.0),
+]
+NOTHING_LEARNED = Fixed({"lm": 1.0})
 
 
 def optimizer_of(model: PromptBart) -> torch.optim.Optimizer:
@@ -27,12 +32,12 @@ def test_going_on_equals_never_having_stopped(tmp_path: Path):
     optimizer = optimizer_of(model)
     steps(model, optimizer, 2)
     checkpoint = Checkpoint(tmp_path / "checkpoint")
-    checkpoint.save(model, optimizer, ROWS)
+    checkpoint.save(model, optimizer, NOTHING_LEARNED, ROWS)
     steps(model, optimizer, 2)
 
     other = untrained(seed=9)
     restored = optimizer_of(other)
-    assert checkpoint.restore(other, restored) == ROWS
+    assert checkpoint.restore(other, restored, NOTHING_LEARNED) == ROWS
     steps(other, restored, 2)
     assert same(weights(other), weights(model))
 
@@ -52,15 +57,25 @@ def test_weights_alone_would_not_do(tmp_path: Path):
 def test_without_a_checkpoint_nothing_changes(tmp_path: Path):
     model = untrained()
     before = weights(model)
-    assert Checkpoint(tmp_path / "none").restore(model, optimizer_of(model)) == []
+    assert Checkpoint(tmp_path / "none").restore(model, optimizer_of(model), NOTHING_LEARNED) == []
     assert same(weights(model), before)
 
 
 def test_the_newest_replaces_the_older_and_nothing_is_pickled(tmp_path: Path):
     model = untrained()
     checkpoint = Checkpoint(tmp_path / "checkpoint")
-    checkpoint.save(model, optimizer_of(model), ROWS[:1])
-    checkpoint.save(model, optimizer_of(model), ROWS)
-    assert checkpoint.restore(untrained(), optimizer_of(untrained())) == ROWS
+    checkpoint.save(model, optimizer_of(model), NOTHING_LEARNED, ROWS[:1])
+    checkpoint.save(model, optimizer_of(model), NOTHING_LEARNED, ROWS)
+    assert checkpoint.restore(untrained(), optimizer_of(untrained()), NOTHING_LEARNED) == ROWS
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint"]
     assert {path.suffix for path in checkpoint.folder.iterdir()} == {".json", ".safetensors"}
+
+
+def test_what_a_scheme_learned_comes_back_to_the_last_bit(tmp_path: Path):
+    scheme, other = (Uncertainty({"lm": 1.0, "sex": 0.3}) for _ in range(2))
+    scheme.learn({"lm": 1 / 3, "sex": 2.0}, None)
+    checkpoint, model = Checkpoint(tmp_path / "checkpoint"), untrained()
+    checkpoint.save(model, optimizer_of(model), scheme, ROWS)
+    assert other.weights() != scheme.weights()
+    checkpoint.restore(model, optimizer_of(model), other)
+    assert other.weights() == scheme.weights() and other.state() == scheme.state()

@@ -34,7 +34,7 @@ def test_automatic_precision_is_bf16_where_it_is_faster(
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_a_missing_gpu_is_an_error_only_if_asked_for():
-    with pytest.raises(ValueError, match="cuda is not available here; use auto or cpu"):
+    with pytest.raises(machine.MachineError, match="cuda is not available here; use auto or cpu"):
         machine.prepare("cuda", "fp32", 1, 16)
     assert machine.prepare("auto", "fp32", 1, 16).device == CPU
 

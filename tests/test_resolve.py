@@ -147,7 +147,7 @@ def test_a_typo_in_any_variant_lists_the_known_keys(name: str, key: str):
         (
             "ablation.run",
             ["multitask", "lm"],
-            "unknown variant 'lm'; known variants: cooccur_observed, lm_only",
+            "unknown variant 'lm'; known variants: cooccur_observed, curriculum",
         ),
         ("ablation.reference", "base", "unknown variant 'base'; known variants: cooccur_observed"),
         ("ablation.headline", "base", "unknown variant 'base'"),

@@ -1,4 +1,5 @@
 import itertools
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from tiny_learning import here, matrices, recipe, same, weights
 
 from ehrgen.data import cooccurrence
 from ehrgen.data.sequences import Sequences
+from ehrgen.learning import training, weighting
 from ehrgen.learning.batches import Batch, batches
 from ehrgen.learning.checkpoint import Checkpoint
 from ehrgen.learning.history import Row
@@ -17,6 +19,7 @@ from ehrgen.learning.model import Output, PromptBart
 from ehrgen.learning.objectives import NothingToScoreError
 from ehrgen.learning.settings import LossSettings, Recipe
 from ehrgen.learning.training import Learner, TrainingError, train
+from ehrgen.learning.weighting import SCHEMES, WeightingError
 
 
 def split(name: str) -> Sequences:
@@ -75,7 +78,9 @@ def test_history_has_a_row_an_epoch_and_objective(tmp_path: Path):
     assert [(row.epoch, row.objective) for row in rows] == [(e, n) for e in (1, 2) for n in ("lm", "age", "cooccur")]
     assert {row.objective: row.weight for row in rows} == {"lm": 1, "age": 0.1, "cooccur": 0.5}
     for row in rows:
-        assert row.weighted == row.weight * row.value
+        assert row.weighted == pytest.approx(row.weight * row.value)
+        assert row.grad_cosine is None if row.objective == "cooccur" else -1 <= row.grad_cosine <= 1
+        assert row.grad_cosine == pytest.approx(1) or row.objective != "lm"
         assert (row.grad_norm == row.grad_share == 0) == (row.objective == "cooccur")  # the analysed constant
     for epoch in (rows[:3], rows[3:]):
         assert sum(row.share for row in epoch) == pytest.approx(1)
@@ -130,6 +135,106 @@ def test_gradient_norms_are_those_of_the_objectives_alone():
         gradients = torch.autograd.grad(total, shared, allow_unused=True, retain_graph=True)
         expected[name] = torch.cat([g.flatten() for g in gradients if g is not None]).norm().item()
     assert {row.objective: row.grad_norm for row in learner.epoch(1)} == pytest.approx(expected, rel=1e-3)
+
+
+SCHEDULES = {
+    "sex": {"kind": "step", "until_epoch": 1},
+    "cooccur": {"kind": "linear", "start": 0, "end": 1, "until_epoch": 2},
+}
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_every_scheme_goes_on_after_a_stop_as_if_there_had_been_none(scheme: str, tmp_path: Path):
+    """Stopped in epoch 3, when each scheme has moved its weights; the same to the last bit as in one go."""
+    settings = recipe(epochs=3, batch_tokens=512, weighting=scheme, schedules=SCHEDULES)
+    whole, rows = trained(settings, tmp_path / "whole")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training.Learner, "epoch", stopping_in(3, training.Learner.epoch))
+        with pytest.raises(KeyboardInterrupt):
+            trained(settings, tmp_path / "stopped")
+    resumed, same_rows = trained(settings, tmp_path / "stopped")
+    assert same(weights(resumed), weights(whole)) and same_rows == rows
+    moved = {row.objective: row.weight for row in rows if row.epoch == 3}
+    assert moved["sex"] == 0 and (moved["age"] == 0.1) == (scheme in ("fixed", "pcgrad"))
+
+
+def stopping_in(epoch: int, run: Callable) -> Callable:
+    def stopped(learner: Learner, number: int) -> list[Row]:
+        if number == epoch:
+            raise KeyboardInterrupt
+        return run(learner, number)
+
+    return stopped
+
+
+@pytest.mark.parametrize("scheme", [name for name in SCHEMES if name != "fixed"])
+def test_dynamic_schemes_refuse_the_analysed_constant(scheme: str):
+    learner = Learner(recipe(weighting=scheme, cooccur_form="observed"), tiny(), matrices(), here())
+    with pytest.raises(WeightingError, match=rf"{scheme}: no path to the shared parameters from cooccur \(value"):
+        learner.epoch(1)
+
+
+def test_gradnorm_makes_equal_shares_of_the_gradient(monkeypatch: pytest.MonkeyPatch):
+    """Within three tiny epochs, by a rate that fits so few steps; age starts with less than a thirtieth of another."""
+    monkeypatch.setattr(weighting, "RATE", 0.3)
+    spread = {}
+    for name in ("fixed", "gradnorm"):
+        learner = Learner(recipe(epochs=3, weighting=name, age=0.001), tiny(), matrices(), here())
+        shares = [[row.grad_share for row in learner.epoch(number)] for number in (1, 2, 3)]
+        spread[name] = max(shares[-1]) / min(shares[-1])
+    assert spread["gradnorm"] < 1.5 < 30 < spread["fixed"]
+
+
+def test_own_gradients_add_up_to_the_gradient_of_the_sum():
+    """GradNorm's first step has the configured weights: the same gradient as with fixed ones."""
+    found = {}
+    for scheme in ("fixed", "gradnorm"):
+        settings = recipe(epochs=1, batch_tokens=10**6, dropout=0, order="position", clip=1e9, weighting=scheme)
+        learner = Learner(settings, tiny(), matrices(), here())
+        learner.epoch(1)
+        found[scheme] = [p.grad for p in learner.model.parameters()]
+    for ours, wanted in zip(found["gradnorm"], found["fixed"], strict=True):
+        assert (ours is None) == (wanted is None)
+        if wanted is not None:
+            torch.testing.assert_close(ours, wanted, atol=1e-6, rtol=1e-4)
+
+
+def test_a_schedule_turns_an_objective_off_and_its_head_stands_still():
+    plan = {"sex": {"kind": "step", "until_epoch": 1}}
+    learner = Learner(recipe(schedules=plan), tiny(), matrices(), here())
+    first = {row.objective: row for row in learner.epoch(1)}
+    head = weights(learner.model.sex_head)
+    second = {row.objective: row for row in learner.epoch(2)}
+    assert same(weights(learner.model.sex_head), head)
+    assert first["sex"].weight == 0.1 and second["sex"].weight == second["sex"].grad_share == 0
+    assert second["sex"].value > 0 < second["sex"].grad_norm  # still watched
+    assert second["age"].weight == 0.1
+
+
+def test_weights_move_within_an_epoch():
+    plan = {"sex": {"kind": "linear", "start": 0, "end": 1, "until_epoch": 1}}
+    learner = Learner(recipe(schedules=plan, epochs=2), tiny(), matrices(), here())
+    steps = learner.steps_per_epoch
+    assert [learner.weights(step)["sex"] for step in (0, steps, 2 * steps)] == pytest.approx([0, 0.1, 0.1])
+    mean = {row.objective: row.weight for row in learner.epoch(1)}["sex"]
+    assert mean == pytest.approx(0.05 * (steps - 1) / steps, rel=0.05)  # steps differ a little in length
+
+
+def test_schedules_that_leave_nothing_are_an_error():
+    off = {"kind": "step", "until_epoch": 1}
+    settings = recipe(age=0, cooccur=0, schedules={"lm": off, "sex": off})
+    learner = Learner(settings, tiny(), matrices(), here())
+    learner.epoch(1)
+    with pytest.raises(TrainingError, match=rf"step {learner.steps_per_epoch}: loss.schedules leave no weight above 0"):
+        learner.epoch(2)
+
+
+def test_a_constant_is_named_once_in_the_log(tmp_path: Path, capsys: pytest.CaptureFixture):
+    trained(recipe(epochs=2, cooccur_form="observed"), tmp_path / "observed")
+    (warning,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("warning")]
+    assert warning.startswith("warning: epoch 1: cooccur is a constant: value ") and "set loss.cooccur to 0" in warning
+    trained(recipe(epochs=1), tmp_path / "expected")
+    assert "warning" not in capsys.readouterr().out
 
 
 def test_not_a_number_stops_with_step_objective_and_shape():

@@ -48,6 +48,8 @@ LOSS = {
     "cooccur_form": "expected",
     "cooccur_threshold": 5,
     "sex_pool": "codes",
+    "weighting": "fixed",
+    "schedules": {},
 }
 TRAIN = {
     "epochs": 2,

@@ -10,15 +10,19 @@ from safetensors.torch import load_file, save_file
 from ehrgen.files import replacing
 from ehrgen.learning.history import Row
 from ehrgen.learning.model import PromptBart
+from ehrgen.learning.weighting import Fixed
 
 
 class Checkpoint:
-    """A folder that holds the weights, the optimizer's moments and the history after the last whole epoch."""
+    """A folder that holds all that a training goes on from after its last whole epoch.
+
+    The model's weights, the optimizer's moments, what the weighting scheme has learned, and the history.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def save(self, model: PromptBart, optimizer: torch.optim.Optimizer, rows: list[Row]) -> None:
+    def save(self, model: PromptBart, optimizer: torch.optim.Optimizer, scheme: Fixed, rows: list[Row]) -> None:
         """Replace the checkpoint."""
         moments = {
             f"{index}.{name}": value.contiguous()
@@ -29,10 +33,11 @@ class Checkpoint:
             temporary.mkdir()
             save_file(model.untied_state(), temporary / "model.safetensors")
             save_file(moments, temporary / "optimizer.safetensors")
+            (temporary / "weighting.json").write_text(json.dumps(scheme.state()), encoding="utf-8")
             (temporary / "history.json").write_text(json.dumps([asdict(row) for row in rows]), encoding="utf-8")
 
-    def restore(self, model: PromptBart, optimizer: torch.optim.Optimizer) -> list[Row]:
-        """Set model and optimizer from the checkpoint; its history, empty if there is no checkpoint."""
+    def restore(self, model: PromptBart, optimizer: torch.optim.Optimizer, scheme: Fixed) -> list[Row]:
+        """Set all three from the checkpoint; its history, empty if there is no checkpoint."""
         if not self.folder.exists():
             return []
         model.load_untied(load_file(self.folder / "model.safetensors"))
@@ -41,5 +46,6 @@ class Checkpoint:
             index, name = key.split(".", 1)
             state["state"].setdefault(int(index), {})[name] = value
         optimizer.load_state_dict(state)
+        scheme.load(json.loads((self.folder / "weighting.json").read_text(encoding="utf-8")))
         rows = json.loads((self.folder / "history.json").read_text(encoding="utf-8"))
         return [Row(**row) for row in rows]

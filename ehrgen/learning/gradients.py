@@ -1,6 +1,8 @@
-"""Who moves the shared parameters: facts about each objective's gradient, no verdicts."""
+"""Who moves the parameters: facts about each objective's own gradient, no verdicts.
 
-import math
+Axes: O objectives, P parameters laid out one after the other, the shared ones first.
+"""
+
 from collections.abc import Iterable, Mapping, Sequence
 
 import torch
@@ -9,29 +11,60 @@ from torch import Tensor, nn
 
 
 class Sums:
-    """Each objective's own gradient on the shared parameters, unweighted, added up over the parts of a step.
+    """Each objective's own gradient, unweighted, added up over the parts of a step.
+
+    Norms and cosines speak of the `shared` parameters, on which objectives compete; a scheme that descends along
+    these gradients needs those of the `others` (heads, distribution) as well.
 
     Source:
-        Measuring gradients rather than values: GradNorm, Chen et al. (2018).
+        Measuring gradients rather than values: GradNorm, Chen et al. (2018). Their cosine: Yu et al. (2020).
     """
 
-    def __init__(self, parameters: Sequence[nn.Parameter], names: Iterable[str]) -> None:
-        self.parameters = list(parameters)
-        self.gradients = {name: [torch.zeros_like(p) for p in self.parameters] for name in names}
+    def __init__(
+        self, shared: Sequence[nn.Parameter], names: Iterable[str], others: Sequence[nn.Parameter] = ()
+    ) -> None:
+        self.parameters, self.names = [*shared, *others], tuple(names)
+        self.sizes = [p.numel() for p in self.parameters]
+        self.shared = sum(p.numel() for p in shared)
+        self.matrix: Float[Tensor, "O P"] = self.parameters[0].new_zeros(
+            len(self.names), sum(self.sizes), requires_grad=False
+        )
+        self.reached: dict[str, set[int]] = {name: set() for name in self.names}
 
     def add(self, losses: Mapping[str, Float[Tensor, ""]], weight: float) -> None:
         """Add a part's gradients, `weight` being its share of the step. The graph is kept for the step itself."""
         for name, loss in losses.items():
             if loss.requires_grad:
                 own = torch.autograd.grad(loss, self.parameters, retain_graph=True, allow_unused=True)
-                for total, gradient in zip(self.gradients[name], own, strict=True):
+                places = self.matrix[self.names.index(name)].split(self.sizes)
+                for index, gradient in enumerate(own):
                     if gradient is not None:
-                        total.add_(gradient, alpha=weight)
+                        places[index].view_as(gradient).add_(gradient, alpha=weight)
+                        self.reached[name].add(index)
 
     def norms(self) -> dict[str, float]:
-        """L2 norm of each objective's gradient, at least 0.
+        """L2 norm of each objective's gradient on the shared parameters, at least 0.
 
         An objective with no path to any shared parameter, or no term in this step, has norm 0: that is the finding,
         not an error.
         """
-        return {name: math.sqrt(sum(float(g.square().sum()) for g in sums)) for name, sums in self.gradients.items()}
+        return dict(zip(self.names, self.matrix[:, : self.shared].norm(dim=1).tolist(), strict=True))
+
+    def cosines(self, reference: str = "lm") -> dict[str, float]:
+        """Cosine of each objective's gradient with the reference's on the shared parameters, -1 to 1.
+
+        Below 0 a step for the one undoes some of the other's. Objectives without a gradient have no direction and
+        are absent; all are, if the reference has none.
+        """
+        if reference not in self.names:
+            return {}
+        rows, norms = self.matrix[:, : self.shared], self.norms()
+        dots = dict(zip(self.names, (rows @ rows[self.names.index(reference)]).tolist(), strict=True))
+        products = {name: norm * norms[reference] for name, norm in norms.items()}
+        return {name: min(1.0, max(-1.0, dots[name] / size)) for name, size in products.items() if size > 0}
+
+    def assign(self, total: Float[Tensor, " P"], moving: Iterable[str]) -> None:
+        """Make `total` the gradient of the parameters that an objective of `moving` reaches; the others get none."""
+        reached = set().union(*(self.reached[name] for name in moving))
+        for index, (parameter, part) in enumerate(zip(self.parameters, total.split(self.sizes), strict=True)):
+            parameter.grad = part.view_as(parameter) if index in reached else None

@@ -3,16 +3,20 @@
 epoch          1, 2, ...
 objective      name
 value          nats, mean over the epoch's positions
-weight         its multiplier
-weighted       weight x value
-share          weighted / sum of weighted, 0 to 1
+weight         its multiplier, mean over the same; at every step the scheme's weight times the schedule's factor
+weighted       weight x value, mean over the same
+share          |weighted| / sum of |weighted|, 0 to 1
 grad_norm      L2 norm of the unweighted gradient on the shared parameters, mean over the measured steps
-grad_share     weight x grad_norm / sum of the same, 0 to 1
+grad_share     weight x grad_norm, mean over the measured steps, / sum of the same, 0 to 1
+grad_cosine    cosine of that gradient with that of lm, mean over the measured steps that have both, -1 to 1
 validation_nll nats per symbol on the validation split under the inputs the sampler has (one value an epoch)
+
+A field is empty where there was nothing to measure.
 """
 
 import csv
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from ehrgen.files import replacing
@@ -30,54 +34,90 @@ class Row:
     share: float
     grad_norm: float
     grad_share: float
+    grad_cosine: float | None
     validation_nll: float
 
 
-@dataclass
-class Epoch:
-    """Running sums of one epoch."""
+class Means:
+    """Weighted mean of a number by name. It is updated, not divided at the end, so that equal numbers stay exact."""
 
-    value: dict[str, float] = field(default_factory=dict)
-    grad_norm: dict[str, float] = field(default_factory=dict)
-    seen: dict[str, float] = field(default_factory=dict)
-    measured: int = 0
+    def __init__(self) -> None:
+        self.mean: dict[str, float] = {}
+        self.seen: dict[str, float] = {}
 
-    def add(self, values: dict[str, float], batch_weight: float) -> None:
-        """Count one batch; `batch_weight` is its share of positions."""
+    def add(self, values: Mapping[str, float], weight: float = 1.0) -> None:
+        """Count these values, each `weight` times."""
         for name, value in values.items():
-            self.seen[name] = self.seen.get(name, 0.0) + batch_weight
-            self.value[name] = self.value.get(name, 0.0) + batch_weight * value
+            self.seen[name] = self.seen.get(name, 0.0) + weight
+            before = self.mean.get(name, 0.0)
+            self.mean[name] = before + (value - before) * (weight / self.seen[name])
 
-    def add_norms(self, norms: dict[str, float]) -> None:
-        """Count one measured step."""
-        self.measured += 1
-        for name, norm in norms.items():
-            self.grad_norm[name] = self.grad_norm.get(name, 0.0) + norm
 
-    def rows(self, epoch: int, weights: dict[str, float], validation_nll: float) -> list[Row]:
-        """The epoch's rows, one an objective."""
-        value = {name: total / self.seen[name] for name, total in self.value.items()}
-        weighted = {name: weights[name] * value[name] for name in value}
-        norm = {name: total / self.measured for name, total in self.grad_norm.items()}
-        pull = {name: weights[name] * norm[name] for name in value}
+class Epoch:
+    """Running means of one epoch."""
+
+    def __init__(self) -> None:
+        self.value, self.weight, self.weighted = Means(), Means(), Means()
+        self.norm, self.pull, self.cosine = Means(), Means(), Means()
+        self.scored: set[str] = set()
+        """Objectives that had a term in a measured step."""
+
+    def add(self, values: Mapping[str, float], weights: Mapping[str, float], batch_weight: float) -> None:
+        """Count one batch; `batch_weight` is its share of positions."""
+        self.value.add(values, batch_weight)
+        self.weight.add({name: weights[name] for name in values}, batch_weight)
+        self.weighted.add({name: weights[name] * value for name, value in values.items()}, batch_weight)
+
+    def add_gradients(
+        self,
+        norms: Mapping[str, float],
+        cosines: Mapping[str, float],
+        weights: Mapping[str, float],
+        scored: Iterable[str],
+    ) -> None:
+        """Count one measured step, in which the objectives `scored` had a term."""
+        self.norm.add(norms)
+        self.cosine.add(cosines)
+        self.pull.add({name: weights[name] * norm for name, norm in norms.items()})
+        self.scored |= set(scored)
+
+    def constant(self) -> list[str]:
+        """Objectives with a weight and a value, but a gradient of exactly 0 at every measured step."""
+        return [
+            name
+            for name in self.value.mean
+            if name in self.scored
+            and self.norm.mean[name] == 0
+            and self.value.mean[name] != 0
+            and self.weight.mean[name] > 0
+        ]
+
+    def rows(
+        self, epoch: int, validation_nll: float, facts: Mapping[str, Mapping[str, float | None]] | None = None
+    ) -> list[Row]:
+        """The epoch's rows, one an objective; `facts` fill further columns, by objective and column."""
+        total = sum(abs(weighted) for weighted in self.weighted.mean.values())
+        pull = sum(self.pull.mean.values())
         return [
             Row(
                 epoch,
                 name,
-                value[name],
-                weights[name],
-                weighted[name],
-                weighted[name] / sum(weighted.values()),
-                norm[name],
-                pull[name] / sum(pull.values()),
+                value,
+                self.weight.mean[name],
+                self.weighted.mean[name],
+                abs(self.weighted.mean[name]) / total,
+                self.norm.mean[name],
+                self.pull.mean[name] / pull,
+                self.cosine.mean.get(name),
                 validation_nll,
+                **(facts or {}).get(name, {}),
             )
-            for name in value
+            for name, value in self.value.mean.items()
         ]
 
 
 def write(rows: list[Row], path: Path) -> None:
-    """Write the table as CSV, six significant digits."""
+    """Write the table as CSV, six significant digits; what is None is left empty."""
     with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(f.name for f in fields(Row))

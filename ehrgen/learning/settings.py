@@ -1,9 +1,9 @@
 """Parameters of this room: the model, its losses, its training and its sampling. Imports no torch."""
 
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ehrgen.params import ParamsError, Settings, section
 
@@ -27,8 +27,50 @@ class ModelSettings(Settings):
     hierarchy: Literal["factored", "flat", "category"]
 
 
+WEIGHTS = ("lm", "age", "sex", "cooccur")
+"""The keys of `loss` that weigh an objective; the others say what form it takes."""
+
+WITH_CHANCE = ("lm", "age", "sex")
+"""The objectives of which `schedules.chance` knows what they cost without learning anything but frequencies."""
+
+
+class ConstantSettings(Settings):
+    """The weight as it is."""
+
+    kind: Literal["constant"]
+
+
+class RampSettings(Settings):
+    """From `start` to `end` times the weight while epochs 1 to `until_epoch` pass, and `end` from then on."""
+
+    kind: Literal["linear", "cosine"]
+    start: float = Field(ge=0)
+    end: float = Field(ge=0)
+    until_epoch: int = Field(ge=1)
+
+
+class StepSettings(Settings):
+    """The weight through epoch `until_epoch`, 0 from then on: the curriculum of LOSS_ANALYSIS.md."""
+
+    kind: Literal["step"]
+    until_epoch: int = Field(ge=1)
+
+
+class RetireSettings(Settings):
+    """The weight until the value was below this share of chance in as many epochs in a row, 0 from then on."""
+
+    kind: Literal["retire"]
+    below: float = Field(gt=0, lt=1)
+    epochs: int = Field(ge=1)
+
+
+ScheduleSettings = Annotated[
+    ConstantSettings | RampSettings | StepSettings | RetireSettings, Field(discriminator="kind")
+]
+
+
 class LossSettings(Settings):
-    """Weights of the objectives (0 leaves one out) and the form each takes."""
+    """Weights of the objectives (0 leaves one out), how they move, and the form each objective takes."""
 
     lm: float = Field(ge=0)
     age: float = Field(ge=0)
@@ -37,6 +79,25 @@ class LossSettings(Settings):
     cooccur_form: Literal["expected", "observed"]
     cooccur_threshold: float = Field(gt=0)
     sex_pool: Literal["codes", "all"]
+    weighting: Literal["fixed", "uncertainty", "gradnorm", "dwa", "pcgrad"]
+    schedules: dict[str, ScheduleSettings]
+
+    def weights(self) -> dict[str, float]:
+        """The weights above 0, by objective."""
+        return {name: weight for name in WEIGHTS if (weight := getattr(self, name)) > 0}
+
+    @model_validator(mode="after")
+    def _something_to_weigh(self) -> Self:
+        if not self.weights():
+            raise ValueError(f"every weight is 0, nothing to train: set one of {', '.join(WEIGHTS)} above 0")
+        for name, schedule in self.schedules.items():
+            if name not in WEIGHTS:
+                raise ValueError(f"schedules: unknown objective {name!r}; known: {', '.join(WEIGHTS)}")
+            if schedule.kind == "retire" and name not in WITH_CHANCE:
+                raise ValueError(
+                    f"schedules.{name}: retire needs a chance level, which {', '.join(WITH_CHANCE)} have; use step"
+                )
+        return self
 
 
 class TrainSettings(Settings):

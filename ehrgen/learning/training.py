@@ -15,18 +15,16 @@ from ehrgen.data.sequences import Sequences
 from ehrgen.learning import gradients, objectives
 from ehrgen.learning.batches import Batch, batches, plan
 from ehrgen.learning.checkpoint import Checkpoint
-from ehrgen.learning.history import Epoch, Row
+from ehrgen.learning.history import Epoch, Means, Row
 from ehrgen.learning.machine import Machine
 from ehrgen.learning.model import PromptBart
+from ehrgen.learning.optimizer import adamw, pace
+from ehrgen.learning.schedules import Schedules
 from ehrgen.learning.settings import Recipe
+from ehrgen.learning.weighting import SCHEMES
 
 MEASURE_EVERY = 20
 """Steps between gradient measurements; each costs one backward pass an objective, so about 10 % of the time."""
-
-
-BETAS = (0.9, 0.999)
-"""Of AdamW. The second moment has to remember the last patient with a rare code. At 0.98 it forgets within 50 steps,
-the code is pushed down in full steps between its patients, and coverage on NHDS fell from 0.92 to 0.88."""
 
 
 class TrainingError(ValueError):
@@ -46,24 +44,23 @@ def train(
     same weights as an uninterrupted one.
     """
     learner = Learner(recipe, sequences, matrices, machine)
-    rows = learner.restore(checkpoint)
-    first = rows[-1].epoch + 1 if rows else 1
+    learner.restore(checkpoint)
+    first = learner.rows[-1].epoch + 1 if learner.rows else 1
     with tqdm(
         total=recipe.train.epochs, initial=first - 1, unit="epoch", mininterval=1, leave=False, disable=None
     ) as bar:
         for epoch in range(first, recipe.train.epochs + 1):
             added = learner.epoch(epoch)
-            rows += added
-            checkpoint.save(learner.model, learner.optimizer, rows)
+            checkpoint.save(learner.model, learner.optimizer, learner.scheme, learner.rows)
             bar.set_postfix({row.objective: f"{row.value:.3f}" for row in added}, refresh=False)
             bar.update()
             parts = " ".join(f"{row.objective}={row.value:.4f} ({row.share:.1%})" for row in added)
             tqdm.write(f"epoch {epoch}: {parts} validation_nll={added[0].validation_nll:.4f}")
-    return learner.model.eval(), rows
+    return learner.model.eval(), learner.rows
 
 
 class Learner:
-    """A model, its optimizer and its data."""
+    """A model, its optimizer, its data, the weighting of its objectives, and the history so far."""
 
     def __init__(
         self, recipe: Recipe, sequences: Sequences, matrices: dict[str, Cooccurrence], machine: Machine
@@ -77,60 +74,109 @@ class Learner:
         model = PromptBart(recipe.model, sequences.vocabulary, longest, recipe.loss.sex_pool)
         self.model = model.placed(machine)
         self.objectives = objectives.build(recipe.loss, sequences.vocabulary, matrices, machine.device)
-        self.weights = {name: getattr(recipe.loss, name) for name in self.objectives}
-        self.optimizer = torch.optim.AdamW(
-            _decay_groups(self.model, settings.weight_decay),
-            lr=settings.learning_rate,
-            betas=BETAS,
-            fused=True,
-        )
+        self.scheme = SCHEMES[recipe.loss.weighting]({name: recipe.loss.weights()[name] for name in self.objectives})
+        self.schedules = Schedules(recipe.loss.schedules, self.training)
+        self.rows: list[Row] = []
+        self.warned: set[str] = set()
+        self.optimizer = adamw(self.model, settings)
         per_epoch = len(plan(np.diff(self.training.offsets) - 1, settings.batch_tokens, None))
         self.steps_per_epoch, self.total_steps = per_epoch, per_epoch * settings.epochs
 
-    def restore(self, checkpoint: Checkpoint) -> list[Row]:
-        """Continue from a checkpoint if there is one; the rows so far."""
-        return checkpoint.restore(self.model, self.optimizer)
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Continue from a checkpoint if there is one."""
+        self.rows = checkpoint.restore(self.model, self.optimizer, self.scheme)
 
     def epoch(self, number: int) -> list[Row]:
-        """One pass over the training split."""
+        """One pass over the training split; its rows, also added to the history."""
         torch.manual_seed(_mix(self.recipe.seed, number))
         rng = np.random.default_rng([self.recipe.seed, number])
         self.model.train()
+        self.scheme.begin(self._past())
         tally = Epoch()
         step = (number - 1) * self.steps_per_epoch
         for parts in self._batches(rng):
             self.step(step, [part.to(self.machine.device) for part in parts], tally)
             step += 1
-        if silent := set(self.objectives) - set(tally.value):
+        if silent := set(self.objectives) - set(tally.value.mean):
             raise TrainingError(f"epoch {number}: no batch gave {', '.join(sorted(silent))} anything to score")
-        return tally.rows(number, self.weights, self.validation_nll())
+        self._warn(number, tally)
+        added = tally.rows(number, self.validation_nll())
+        self.rows += added
+        return added
 
     def step(self, step: int, parts: list[Batch], tally: Epoch) -> None:
-        """One update; every MEASURE_EVERY steps of an epoch gradients are measured too."""
+        """One update; every MEASURE_EVERY steps of an epoch, or if the scheme asks, gradients are measured too."""
+        settings = self.recipe.train
         for group in self.optimizer.param_groups:
-            group["lr"] = self.recipe.train.learning_rate * self._pace(step)
+            group["lr"] = settings.learning_rate * pace(step, self.total_steps, settings.warmup)
         self.optimizer.zero_grad(set_to_none=True)
-        measured = gradients.Sums(self.model.shared_parameters(), self.objectives) if self._measures(step) else None
+        weights = self.weights(step)
+        measured = self._sums(step)
+        seen = Means()
         for part in parts:
             losses = self.losses(part)
             values = {name: float(loss.detach()) for name, loss in losses.items()}
             _refuse_nonfinite(values, step, part)
+            seen.add(values, part.weight)
+            tally.add(values, weights, part.weight)
             if measured is not None:
                 measured.add(losses, part.weight)
-            if not losses:
-                continue
-            total = sum(self.weights[name] * loss for name, loss in losses.items())
-            if not total.requires_grad:
-                raise TrainingError(f"step {step}: no objective with a weight reaches a parameter: {', '.join(losses)}")
-            (part.weight * total).backward()
-            tally.add(values, part.weight)
-        if measured is not None:
-            tally.add_norms(measured.norms())
-        norm = float(clip_grad_norm_(self.model.parameters(), self.recipe.train.clip))
+            if not self.scheme.own_gradients:
+                _descend(losses, weights, part.weight, step)
+        norms = None if measured is None else self._attribute(measured, seen.mean, weights, step, tally)
+        norm = float(clip_grad_norm_(self.model.parameters(), settings.clip))
         if not math.isfinite(norm):
             shapes = [tuple(part.inputs.shape) for part in parts]
             raise TrainingError(f"step {step}: gradient norm of the total is {norm}; batches of shape {shapes}")
         self.optimizer.step()
+        active = {name: value for name, value in seen.mean.items() if weights[name] > 0}
+        self.scheme.learn(active, norms)
+
+    def weights(self, step: int) -> dict[str, float]:
+        """The multiplier of each objective at a step: what the scheme says times what the schedule says.
+
+        Raises:
+            TrainingError: If all are 0.
+        """
+        factors = self.schedules.factors(step / self.steps_per_epoch, self._past())
+        weights = {name: weight * factors[name] for name, weight in self.scheme.weights().items()}
+        if not any(weights.values()):
+            raise TrainingError(f"step {step}: loss.schedules leave no weight above 0: {', '.join(weights)}")
+        return weights
+
+    def _past(self) -> dict[str, list[float]]:
+        """The values of each objective in the whole epochs so far."""
+        return {name: [row.value for row in self.rows if row.objective == name] for name in self.objectives}
+
+    def _sums(self, step: int) -> gradients.Sums | None:
+        """Where to add up the objectives' own gradients at this step; None if nobody asks for them."""
+        shared = self.model.shared_parameters()
+        if self.scheme.own_gradients:
+            known = {id(p) for p in shared}
+            return gradients.Sums(shared, self.objectives, [p for p in self.model.parameters() if id(p) not in known])
+        return gradients.Sums(shared, self.objectives) if self._measures(step) else None
+
+    def _attribute(
+        self, measured: gradients.Sums, values: dict[str, float], weights: dict[str, float], step: int, tally: Epoch
+    ) -> dict[str, float]:
+        """Their norms; counts the measured gradients, and sets the step's from them if the scheme combines them."""
+        norms = measured.norms()
+        self.scheme.require_paths(values, norms)
+        tally.add_gradients(norms, measured.cosines(), weights, values)
+        if self.scheme.own_gradients:
+            rng = np.random.default_rng([self.recipe.seed, step, 0])
+            total = self.scheme.combined(measured.matrix, weights, measured.shared, rng)
+            measured.assign(total, [name for name, weight in weights.items() if weight > 0])
+        return norms
+
+    def _warn(self, epoch: int, tally: Epoch) -> None:
+        """Say in the log, once an objective, that it is a constant."""
+        for name in sorted(set(tally.constant()) - self.warned):
+            self.warned.add(name)
+            tqdm.write(
+                f"warning: epoch {epoch}: {name} is a constant: value {tally.value.mean[name]:.4f}, gradient exactly 0 "
+                f"at every measured step; it teaches nothing: set loss.{name} to 0 or choose another form of it"
+            )
 
     def _measures(self, step: int) -> bool:
         return step % self.steps_per_epoch % MEASURE_EVERY == 0
@@ -166,23 +212,20 @@ class Learner:
             ordered, settings.train.batch_tokens, settings.model.encoder_input, settings.model.corruption, rng
         )
 
-    def _pace(self, step: int) -> float:
-        """Linear warm-up, then cosine decay to 0."""
-        warm = max(1, round(self.recipe.train.warmup * self.total_steps))
-        if step < warm:
-            return (step + 1) / warm
-        return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, self.total_steps - warm)))
-
-
-def _decay_groups(model: PromptBart, weight_decay: float) -> list[dict]:
-    """Weight decay for matrices only, as is usual."""
-    matrices = [p for p in model.parameters() if p.ndim > 1]
-    vectors = [p for p in model.parameters() if p.ndim <= 1]
-    return [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
-
 
 def _mix(seed: int, epoch: int) -> int:
     return int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0])
+
+
+def _descend(losses: dict[str, torch.Tensor], weights: dict[str, float], share: float, step: int) -> None:
+    """Add the gradient of a part's weighted sum to the parameters; what has no weight now costs nothing."""
+    active = {name: loss for name, loss in losses.items() if weights[name] > 0}
+    if not active:
+        return
+    total = sum(weights[name] * loss for name, loss in active.items())
+    if not total.requires_grad:
+        raise TrainingError(f"step {step}: no objective with a weight reaches a parameter: {', '.join(active)}")
+    (share * total).backward()
 
 
 def _refuse_nonfinite(values: dict[str, float], step: int, batch: Batch) -> None:

@@ -4,10 +4,13 @@ Axes: O objectives, P parameters laid out one after the other, the shared ones f
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Self
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+
+from ehrgen.learning.model import PromptBart
 
 
 class Sums:
@@ -30,6 +33,13 @@ class Sums:
             len(self.names), sum(self.sizes), requires_grad=False
         )
         self.reached: dict[str, set[int]] = {name: set() for name in self.names}
+
+    @classmethod
+    def of(cls, model: PromptBart, names: Iterable[str]) -> Self:
+        """Over all parameters of a model."""
+        shared = model.shared_parameters()
+        known = {id(p) for p in shared}
+        return cls(shared, names, [p for p in model.parameters() if id(p) not in known])
 
     def add(self, losses: Mapping[str, Float[Tensor, ""]], weight: float) -> None:
         """Add a part's gradients, `weight` being its share of the step. The graph is kept for the step itself."""

@@ -81,16 +81,14 @@ class Epoch:
         self.pull.add({name: weights[name] * norm for name, norm in norms.items()})
         self.scored |= set(scored)
 
-    def constant(self) -> list[str]:
-        """Objectives with a weight and a value, but a gradient of exactly 0 at every measured step."""
-        return [
-            name
-            for name in self.value.mean
-            if name in self.scored
-            and self.norm.mean[name] == 0
-            and self.value.mean[name] != 0
-            and self.weight.mean[name] > 0
-        ]
+    def constants(self, epoch: int) -> dict[str, str]:
+        """What to say of objectives with a weight and a value, but a gradient of exactly 0 at every measured step."""
+        return {
+            name: f"epoch {epoch}: {name} is a constant: value {value:.4f}, gradient exactly 0 at every measured step; "
+            f"it teaches nothing: set loss.{name} to 0 or choose another form of it"
+            for name, value in self.value.mean.items()
+            if name in self.scored and self.norm.mean[name] == 0 and value != 0 and self.weight.mean[name] > 0
+        }
 
     def rows(
         self, epoch: int, validation_nll: float, facts: Mapping[str, Mapping[str, float | None]] | None = None

@@ -1,7 +1,7 @@
 """The training loop: multiply objectives by their weights, sum, step; one checkpoint an epoch."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from itertools import chain
 
@@ -24,7 +24,8 @@ from ehrgen.learning.settings import Recipe
 from ehrgen.learning.weighting import SCHEMES
 
 MEASURE_EVERY = 20
-"""Steps between gradient measurements; each costs one backward pass an objective, so about 10 % of the time."""
+"""Steps between gradient measurements, which take one backward pass an objective instead of one in all: with four
+objectives about 8 % of the time (scripts/weighting_cost.py)."""
 
 
 class TrainingError(ValueError):
@@ -99,19 +100,23 @@ class Learner:
             step += 1
         if silent := set(self.objectives) - set(tally.value.mean):
             raise TrainingError(f"epoch {number}: no batch gave {', '.join(sorted(silent))} anything to score")
-        self._warn(number, tally)
+        self._warn(tally.constants(number))
         added = tally.rows(number, self.validation_nll())
         self.rows += added
         return added
 
     def step(self, step: int, parts: list[Batch], tally: Epoch) -> None:
-        """One update; every MEASURE_EVERY steps of an epoch, or if the scheme asks, gradients are measured too."""
+        """One update along the weighted sum, or along what the scheme makes of the objectives' own gradients.
+
+        The latter every MEASURE_EVERY steps of an epoch, to measure them, and always if the scheme needs them.
+        """
         settings = self.recipe.train
         for group in self.optimizer.param_groups:
             group["lr"] = settings.learning_rate * pace(step, self.total_steps, settings.warmup)
         self.optimizer.zero_grad(set_to_none=True)
         weights = self.weights(step)
-        measured = self._sums(step)
+        own = self.scheme.every_step or self._measures(step)
+        measured = gradients.Sums.of(self.model, self.objectives) if own else None
         seen = Means()
         for part in parts:
             losses = self.losses(part)
@@ -121,7 +126,7 @@ class Learner:
             tally.add(values, weights, part.weight)
             if measured is not None:
                 measured.add(losses, part.weight)
-            if not self.scheme.own_gradients:
+            else:
                 _descend(losses, weights, part.weight, step)
         norms = None if measured is None else self._attribute(measured, seen.mean, weights, step, tally)
         norm = float(clip_grad_norm_(self.model.parameters(), settings.clip))
@@ -148,35 +153,27 @@ class Learner:
         """The values of each objective in the whole epochs so far."""
         return {name: [row.value for row in self.rows if row.objective == name] for name in self.objectives}
 
-    def _sums(self, step: int) -> gradients.Sums | None:
-        """Where to add up the objectives' own gradients at this step; None if nobody asks for them."""
-        shared = self.model.shared_parameters()
-        if self.scheme.own_gradients:
-            known = {id(p) for p in shared}
-            return gradients.Sums(shared, self.objectives, [p for p in self.model.parameters() if id(p) not in known])
-        return gradients.Sums(shared, self.objectives) if self._measures(step) else None
-
     def _attribute(
         self, measured: gradients.Sums, values: dict[str, float], weights: dict[str, float], step: int, tally: Epoch
     ) -> dict[str, float]:
-        """Their norms; counts the measured gradients, and sets the step's from them if the scheme combines them."""
+        """The norms of the measured gradients; counts them, and makes of them the gradient to descend along."""
         norms = measured.norms()
         self.scheme.require_paths(values, norms)
         tally.add_gradients(norms, measured.cosines(), weights, values)
-        if self.scheme.own_gradients:
-            rng = np.random.default_rng([self.recipe.seed, step, 0])
-            total = self.scheme.combined(measured.matrix, weights, measured.shared, rng)
-            measured.assign(total, [name for name, weight in weights.items() if weight > 0])
+        rng = np.random.default_rng([self.recipe.seed, step, 0])
+        total = self.scheme.combined(measured.matrix, weights, measured.shared, rng)
+        active = [name for name in values if weights[name] > 0]
+        if active and not any(measured.reached[name] for name in active):
+            raise _without_path(step, active)
+        measured.assign(total, active)
         return norms
 
-    def _warn(self, epoch: int, tally: Epoch) -> None:
-        """Say in the log, once an objective, that it is a constant."""
-        for name in sorted(set(tally.constant()) - self.warned):
-            self.warned.add(name)
-            tqdm.write(
-                f"warning: epoch {epoch}: {name} is a constant: value {tally.value.mean[name]:.4f}, gradient exactly 0 "
-                f"at every measured step; it teaches nothing: set loss.{name} to 0 or choose another form of it"
-            )
+    def _warn(self, found: dict[str, str]) -> None:
+        """Say in the log what is wrong with an objective, the first time."""
+        for name, text in found.items():
+            if name not in self.warned:
+                tqdm.write(f"warning: {text}")
+        self.warned |= found.keys()
 
     def _measures(self, step: int) -> bool:
         return step % self.steps_per_epoch % MEASURE_EVERY == 0
@@ -224,8 +221,12 @@ def _descend(losses: dict[str, torch.Tensor], weights: dict[str, float], share: 
         return
     total = sum(weights[name] * loss for name, loss in active.items())
     if not total.requires_grad:
-        raise TrainingError(f"step {step}: no objective with a weight reaches a parameter: {', '.join(active)}")
+        raise _without_path(step, active)
     (share * total).backward()
+
+
+def _without_path(step: int, active: Iterable[str]) -> TrainingError:
+    return TrainingError(f"step {step}: no objective with a weight reaches a parameter: {', '.join(active)}")
 
 
 def _refuse_nonfinite(values: dict[str, float], step: int, batch: Batch) -> None:

@@ -28,11 +28,11 @@ class WeightingError(ValueError):
 
 
 class Fixed:
-    """The configured weights, and the step along the gradient of their sum."""
+    """The configured weights, and the step along the gradient of the weighted sum."""
 
     name = "fixed"
-    own_gradients = False
-    """Whether every step descends along `combined` gradients instead of that of the weighted sum."""
+    every_step = False
+    """Whether the scheme needs each objective's own gradient at every step, not only where they are measured anyway."""
 
     def __init__(self, configured: Mapping[str, float]) -> None:
         self.configured = dict(configured)
@@ -45,7 +45,7 @@ class Fixed:
         """Before an epoch: learn from the objectives' values in each whole epoch so far."""
 
     def learn(self, values: Mapping[str, float], norms: Mapping[str, float] | None) -> None:
-        """After a step: learn from its values and, with `own_gradients`, its gradient norms."""
+        """After a step: learn from its values and, if they were measured, its gradient norms."""
 
     def require_paths(self, values: Mapping[str, float], norms: Mapping[str, float]) -> None:
         """Raise WeightingError for an objective with a value but no gradient, if it would mislead the scheme."""
@@ -54,7 +54,10 @@ class Fixed:
         self, rows: Float[Tensor, "O P"], weights: Mapping[str, float], shared: int, rng: np.random.Generator
     ) -> Float[Tensor, " P"]:
         """The gradient to descend along, of the objectives' own ones; the first `shared` columns are shared."""
-        return rows.new_tensor(list(weights.values())) @ rows
+        total = torch.zeros_like(rows[0])
+        for row, weight in zip(rows, weights.values(), strict=True):  # one by one: a row of zeros changes no bit
+            total.add_(row, alpha=weight)
+        return total
 
     def state(self) -> dict[str, float]:
         """What was learned, by objective."""
@@ -121,7 +124,7 @@ class GradNorm(Dynamic):
     """
 
     name = "gradnorm"
-    own_gradients = True
+    every_step = True
 
     def __init__(self, configured: Mapping[str, float]) -> None:
         super().__init__(configured)
@@ -183,7 +186,7 @@ class Surgery(Dynamic):
     """
 
     name = "pcgrad"
-    own_gradients = True
+    every_step = True
 
     def combined(
         self, rows: Float[Tensor, "O P"], weights: Mapping[str, float], shared: int, rng: np.random.Generator

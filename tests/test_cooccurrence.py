@@ -125,3 +125,38 @@ def test_another_vocabulary_does_not_fit(tmp_path):
     cooccurrence.save(cooccurrence.count(sequences_of(BY_HAND)), tmp_path / "cooccurrence.npz")
     with pytest.raises(ValueError):
         cooccurrence.load(tmp_path / "cooccurrence.npz", Vocabulary(("25000",), (1,)))
+
+
+def smoothed(records: list[list[str]]) -> np.ndarray:
+    return cooccurrence.count(sequences_of(cohort(records)))["category"].smoothed_npmi()
+
+
+def test_smoothed_npmi_by_hand():
+    # Always together: 1. Independent, 1 visit of 4 where 2 x 2 / 4 are expected: 0.
+    assert smoothed([["4019 486"], ["486 4019"]])[0, 1] == 1
+    assert smoothed([["4019 486"], ["4019"], ["486"], ["25000"]])[1, 2] == 0
+    # Never together in 4 visits. Each in one, expected 1/4 visit: (0 + 1) / 5 against (1/4 + 1) / 5, little to learn.
+    assert smoothed([["4019"], ["486"], ["25000"], ["25000"]])[1, 2] == pytest.approx(np.log(0.8) / np.log(5))
+    # Each in 50 of 100: (0 + 1) / 101 against (25 + 1) / 101.
+    assert smoothed([["4019"], ["486"]] * 50)[0, 1] == pytest.approx(-np.log(26) / np.log(101))
+
+
+def test_smoothed_npmi_of_many_visits_is_npmi():
+    visits = [["4019 486 25000"], ["4019"], ["486 25000"], ["5849 4019"], ["5849"]]
+    category = cooccurrence.count(sequences_of(cohort(visits * 400)))["category"]
+    seen = category.npmi().tocoo()
+    first, second = seen.coords
+    np.testing.assert_allclose(category.smoothed_npmi()[first, second], seen.data, atol=0.005)
+
+
+@few
+@given(RECORDS)
+def test_smoothed_npmi_has_its_range_and_is_symmetric(records: list[Record]):
+    value = cooccurrence.count(sequences_of(from_records(records)))["category"].smoothed_npmi()
+    assert value.min() >= -1 - 1e-6 and value.max() <= 1 + 1e-6
+    np.testing.assert_array_equal(value, value.T)
+
+
+def test_smoothed_npmi_of_codes_is_refused():
+    with pytest.raises(ValueError, match="quadratic"):
+        cooccurrence.count(sequences_of(BY_HAND))["code"].smoothed_npmi()

@@ -98,10 +98,10 @@ def test_the_estimate_counts_what_repro_would_run(clone: Sandbox):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ("+loss.coocur=0", "params.yaml: loss: unknown key 'coocur'; known keys: age, cooccur"),
+        ("+loss.coocur=0", "params.yaml: loss: unknown key 'coocur'; known keys: age, age_form"),
         ("+evaluate.patient=9", "params.yaml: evaluate: unknown key 'patient'; known keys: patients"),
-        ("+variants.x={loss: {aeg: 1}}", "variants.x.loss: unknown key 'aeg'; known keys: age, cooccur"),
-        ("ablation.run=[multitask,lm]", "unknown variant 'lm'; known variants: cooccur_observed, lm_only"),
+        ("+variants.x={loss: {aeg: 1}}", "variants.x.loss: unknown key 'aeg'; known keys: age, age_form"),
+        ("ablation.run=[multitask,lm]", "unknown variant 'lm'; known variants: age_matching, consistency"),
         ("loss.coocur=0", "Key 'coocur' is not in struct"),  # DVC's own refusal
     ],
 )

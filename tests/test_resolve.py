@@ -71,7 +71,7 @@ def test_only_what_runs_is_written_but_all_is_checked(workspace: Path):
     content = changed("ablation.run", ["multitask", "lm_only"])
     assert list(run_with(content)) == ["lm_only", "multitask"]
     content["variants"]["replica"] = {"loss": {"aeg": 1}}
-    with pytest.raises(ParamsError, match=r"variants\.replica\.loss: unknown key 'aeg'; known keys: age, cooccur"):
+    with pytest.raises(ParamsError, match=r"variants\.replica\.loss: unknown key 'aeg'; known keys: age, age_form"):
         run_with(content)
 
 
@@ -147,9 +147,9 @@ def test_a_typo_in_any_variant_lists_the_known_keys(name: str, key: str):
         (
             "ablation.run",
             ["multitask", "lm"],
-            "unknown variant 'lm'; known variants: cooccur_observed, curriculum",
+            "unknown variant 'lm'; known variants: age_matching, consistency",
         ),
-        ("ablation.reference", "base", "unknown variant 'base'; known variants: cooccur_observed"),
+        ("ablation.reference", "base", "unknown variant 'base'; known variants: age_matching"),
         ("ablation.headline", "base", "unknown variant 'base'"),
         (
             "ablation.run",

@@ -12,18 +12,21 @@ from typing import Any
 
 import numpy as np
 import torch
-from records import tiny
+from made_up import cohort
+from records import sequences_of, tiny
 
 from ehrgen.data import cooccurrence
 from ehrgen.data.cooccurrence import Cooccurrence
 from ehrgen.data.sequences import Sequences
 from ehrgen.data.vocabulary import FIRST_CODE, FIRST_SYMBOL, MARK_CLASSES, Vocabulary
-from ehrgen.learning import machine, store, training
+from ehrgen.learning import machine, objectives, store, training
 from ehrgen.learning.batches import Batch, collate
 from ehrgen.learning.machine import Machine
-from ehrgen.learning.model import PromptBart
+from ehrgen.learning.model import Output, PromptBart
+from ehrgen.learning.objectives import Objective
 from ehrgen.learning.settings import LossSettings, ModelSettings, Recipe, SamplingSettings, TrainSettings
 
+CPU = torch.device("cpu")
 MODEL = {
     "pretrained": None,
     "layers": 1,
@@ -43,11 +46,16 @@ MODEL = {
 LOSS = {
     "lm": 1.0,
     "age": 0.1,
+    "age_form": "states",
     "sex": 0.1,
+    "sex_form": "states",
+    "sex_pool": "codes",
     "cooccur": 0.05,
     "cooccur_form": "expected",
     "cooccur_threshold": 5,
-    "sex_pool": "codes",
+    "age_matching": 0,
+    "diversity": 0,
+    "diversity_form": "unigram",
     "weighting": "fixed",
     "schedules": {},
 }
@@ -127,6 +135,42 @@ def untrained(seed: int = 0, vocabulary: Vocabulary | None = None, **changes: An
 def batch_of(sequences: Sequences, rows: list[int] | None = None, encoder_input: str = "prompt") -> Batch:
     chosen = np.arange(len(sequences)) if rows is None else np.array(rows)
     return collate(sequences, chosen, encoder_input, 0.5, np.random.default_rng(0))
+
+
+@cache
+def by_hand() -> Sequences:
+    """A woman of 70 with two visits and a man of 1 with one: codes 25000, 4010, 4019, 486 of categories 250, 401, 486.
+
+    As a batch 6 + 2 positions, of which 0, 1, 2, 4 and 6 are followed by a code; 5 classes.
+    """
+    return sequences_of(cohort([["4019 4010 25000", "486"], ["486"]], sex="FM", age=[70.0, 1.0]))
+
+
+def output(batch: Batch, **parts: torch.Tensor) -> Output:
+    """An Output over the five classes of `by_hand`, 0 where nothing is given."""
+    positions, patients = len(batch.target), len(batch.sex)
+    nothing = {
+        "target_log_prob": torch.zeros(positions),
+        "class_log_prob": torch.zeros(positions, 5),
+        "age_logits": torch.zeros(positions, 6),
+        "sex_logits": torch.zeros(patients, 2),
+    }
+    return Output(**nothing | parts)
+
+
+def expecting(batch: Batch, *shares: float) -> Output:
+    """An Output that expects these shares of the three categories of `by_hand` at every position, marks 1/10 each."""
+    probability = torch.tensor([0.1, 0.1, *(0.8 * share for share in shares)])
+    return output(batch, class_log_prob=probability.log().expand(len(batch.target), -1))
+
+
+def bound(name: str, form: str | None = None, sequences: Sequences | None = None, **changes: Any) -> Objective:
+    """One objective with a weight, bound to the training split of `tiny`, or to all of `sequences`."""
+    forms = {} if form is None or len(objectives.FORMS[name]) == 1 else {f"{name}_form": form}
+    settings = recipe(**{name: 1.0} | forms | changes).loss
+    if sequences is None:
+        return objectives.build(settings, tiny().of_split("train"), matrices(), CPU)[name]
+    return objectives.build(settings, sequences, cooccurrence.count(sequences), CPU)[name]
 
 
 def weights(model: PromptBart) -> dict[str, torch.Tensor]:

@@ -16,6 +16,8 @@ from ehrgen.data.vocabulary import FIRST_CODE, MARK_CLASSES, Vocabulary
 from ehrgen.files import replacing
 
 Space = Literal["code", "category"]
+PSEUDO_VISITS = 1.0
+"""Added to observed and to expected counts by `smoothed_npmi`."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,31 @@ class Cooccurrence:
         certain = joint == 1
         value = np.where(certain, 1.0, np.log(joint / apart) / -np.log(np.where(certain, 0.5, joint)))
         return sparse.csr_array((value, (first, second)), shape=self.pairs.shape)
+
+    def smoothed_npmi(self) -> np.ndarray:
+        """`npmi` after PSEUDO_VISITS, dense [n, n], in [-1, 1]; 0 where the counts say nothing either way.
+
+        With joint = (count + 1) / (visits + 1) and apart = (count expected of independent labels + 1) / (visits + 1):
+        log(joint / apart) / -log(joint). Plain NPMI is -1 for every pair that was never seen, but most of these were
+        hardly to be seen: of 739 categories in 6,629 simulated visits 88 % of pairs are absent, and for 98 % of
+        these independence expects less than one visit. The diagonal compares visits with two codes of a category
+        with what two independent labels of its frequency would give.
+
+        Raises:
+            ValueError: If the space is `code`: a dense matrix of codes is what this project avoids.
+
+        Source:
+            Bouma (2009) for NPMI; adding a constant to observed and expected counts: DuMouchel (1999), Bayesian data
+            mining in large frequency tables, with the gamma prior of shape and rate 1.
+        """
+        if self.space == "code":
+            raise ValueError("dense NPMI over codes would be quadratic in the vocabulary; use categories")
+        visits = self.visits + PSEUDO_VISITS
+        joint = (self.pairs.toarray() + PSEUDO_VISITS) / visits
+        apart = (np.outer(self.visits_with / self.visits, self.visits_with) + PSEUDO_VISITS) / visits
+        certain = joint == 1
+        value = np.log(joint / apart) / -np.log(np.where(certain, 0.5, joint))
+        return np.where(certain, 1.0, value).astype(np.float32)
 
 
 def count(sequences: Sequences) -> dict[Space, Cooccurrence]:

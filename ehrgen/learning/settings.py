@@ -27,7 +27,7 @@ class ModelSettings(Settings):
     hierarchy: Literal["factored", "flat", "category"]
 
 
-WEIGHTS = ("lm", "age", "sex", "cooccur")
+WEIGHTS = ("lm", "age", "sex", "cooccur", "age_matching", "diversity")
 """The keys of `loss` that weigh an objective; the others say what form it takes."""
 
 WITH_CHANCE = ("lm", "age", "sex")
@@ -70,15 +70,20 @@ ScheduleSettings = Annotated[
 
 
 class LossSettings(Settings):
-    """Weights of the objectives (0 leaves one out), how they move, and the form each objective takes."""
+    """Weights of the objectives (0 leaves one out), how they move, and their forms (`learning.objectives.FORMS`)."""
 
     lm: float = Field(ge=0)
     age: float = Field(ge=0)
+    age_form: Literal["states", "consistency"]
     sex: float = Field(ge=0)
-    cooccur: float = Field(ge=0)
-    cooccur_form: Literal["expected", "observed"]
-    cooccur_threshold: float = Field(gt=0)
+    sex_form: Literal["states", "consistency"]
     sex_pool: Literal["codes", "all"]
+    cooccur: float = Field(ge=0)
+    cooccur_form: Literal["expected", "observed", "npmi"]
+    cooccur_threshold: float = Field(gt=0)
+    age_matching: float = Field(ge=0)
+    diversity: float = Field(ge=0)
+    diversity_form: Literal["unigram", "rare"]
     weighting: Literal["fixed", "uncertainty", "gradnorm", "dwa", "pcgrad"]
     schedules: dict[str, ScheduleSettings]
 

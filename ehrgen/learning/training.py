@@ -74,7 +74,7 @@ class Learner:
         longest = int(np.diff(sequences.offsets).max())
         model = PromptBart(recipe.model, sequences.vocabulary, longest, recipe.loss.sex_pool)
         self.model = model.placed(machine)
-        self.objectives = objectives.build(recipe.loss, sequences.vocabulary, matrices, machine.device)
+        self.objectives = objectives.build(recipe.loss, self.training, matrices, machine.device)
         self.scheme = SCHEMES[recipe.loss.weighting]({name: recipe.loss.weights()[name] for name in self.objectives})
         self.schedules = Schedules(recipe.loss.schedules, self.training)
         self.rows: list[Row] = []

@@ -28,15 +28,14 @@ def faithful(batch: Batch, classes: int, symbol_class: np.ndarray) -> Output:
 
 
 def test_by_hand():
-    """Half of the expected codes are 401, and each 401 doubles the odds of F.
+    """Half of the expected codes are 401, whose share of 1 makes the odds of F 16: at 1/2 they are 4.
 
-    The woman has four code positions, two expected 401: odds 4, P = 4/5. The man has one, half a 401: odds of F
-    are sqrt 2, so P(M) = 1 / (1 + sqrt 2).
+    So the woman, with four code positions, costs -log(4/5), and the man, with one, -log(1/5).
     """
     weight = torch.zeros(3, 2)
-    weight[1, 0] = np.log(2)
+    weight[1, 0] = np.log(16)
     value = consistency.sex(expecting(BATCH, 1 / 4, 1 / 2, 1 / 4), BATCH, weight, torch.zeros(2)).item()
-    assert value == pytest.approx((np.log(5 / 4) + np.log(1 + np.sqrt(2))) / 2)
+    assert value == pytest.approx((np.log(5 / 4) + np.log(5)) / 2)
 
 
 def test_age_by_hand():
@@ -55,25 +54,26 @@ def test_a_classifier_that_knows_nothing_costs_the_chance_level(objective, label
 @each
 def test_on_the_true_codes_it_is_the_loss_of_scikit_learn(name: str):
     training = learnable().of_split("train")
-    counts, label = observed_counts(training), LABEL[name](training)
-    fitted = LogisticRegression(C=consistency.INVERSE_PENALTY, max_iter=1000).fit(counts, label)
+    counts, label = observed_counts(training).toarray(), LABEL[name](training)
+    shares = counts / counts.sum(axis=1, keepdims=True)
+    fitted = LogisticRegression(C=consistency.INVERSE_PENALTY, max_iter=1000).fit(shares, label)
     batch = batch_of(training)
     out = faithful(batch, len(training.vocabulary.class_size), training.vocabulary.symbol_class)
     value = bound(name, "consistency", training)(out, batch).item()
-    assert value == pytest.approx(log_loss(label, fitted.predict_proba(counts)), abs=1e-5)
+    assert value == pytest.approx(log_loss(label, fitted.predict_proba(shares)), abs=1e-5)
 
 
 @pytest.mark.parametrize("kinds", [[0, 1], [0, 2], [1, 3, 5], [0, 1, 2, 3, 4, 5]])
 def test_the_fit_is_that_of_scikit_learn_whichever_labels_there_are(kinds: list[int]):
     rng = np.random.default_rng(0)
     label = rng.choice(kinds, 200)
-    counts = sparse.csr_array(rng.poisson(0.5 + (np.arange(6) == label[:, None])).astype(float))
-    weight, bias = consistency.fit(counts, label, 6)
-    with np.errstate(invalid="raise"):
-        odds = np.exp(counts @ weight + bias)
-    fitted = LogisticRegression(C=consistency.INVERSE_PENALTY, max_iter=1000).fit(counts, label)
+    counts = 1.0 + rng.poisson(0.5 + (np.arange(6) == label[:, None]))
+    weight, bias = consistency.fit(sparse.csr_array(counts), label, 6)
+    shares = counts / counts.sum(axis=1, keepdims=True)
+    odds = np.exp(shares @ weight + bias)
+    fitted = LogisticRegression(C=consistency.INVERSE_PENALTY, max_iter=1000).fit(shares, label)
     probability = odds / odds.sum(axis=1, keepdims=True)
-    np.testing.assert_allclose(probability[:, kinds], fitted.predict_proba(counts), atol=1e-5)
+    np.testing.assert_allclose(probability[:, kinds], fitted.predict_proba(shares), atol=1e-4)
     assert (np.delete(probability, kinds, axis=1) == 0).all()
 
 
@@ -95,12 +95,12 @@ def test_expecting_the_codes_of_other_patients_costs_more(name: str):
     of_code = (batch.target >= 2).nonzero().squeeze(1)
     mixed = right.class_log_prob.clone()
     mixed[of_code] = mixed[of_code[torch.from_numpy(np.random.default_rng(0).permutation(len(of_code)))]]
-    entropy = log_loss(LABEL[name](sequences), np.tile(shares(LABEL[name](sequences)), (len(sequences), 1)))
+    entropy = log_loss(LABEL[name](sequences), np.tile(frequencies(LABEL[name](sequences)), (len(sequences), 1)))
     assert objective(right, batch) < 0.5 * entropy
     assert objective(output(batch, class_log_prob=mixed), batch) > entropy
 
 
-def shares(label: np.ndarray) -> np.ndarray:
+def frequencies(label: np.ndarray) -> np.ndarray:
     count = np.bincount(label)
     return (count / count.sum())[count > 0]
 

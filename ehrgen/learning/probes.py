@@ -1,0 +1,204 @@
+"""Does a head read the codes, or the prompt? Each objective on validation patients, as they are and mixed up.
+
+Objectives that ask for age or sex read states that have seen the prompt, and the prompt states the answer. A low loss
+therefore shows nothing, until codes and prompt come from different patients:
+
+value, accuracy                   a patient's codes, prompt and labels
+..._codes_shuffled                a patient's prompt and labels with another's codes: stays up if the prompt is read
+..._prompts_shuffled              a patient's codes and labels with another's prompt: stays up if the codes are read
+
+One pass serves both mixtures, because they differ only in whose labels are asked for. Of lm and cooccur, whose
+targets are the codes themselves, both say the same: what a stranger's prompt costs.
+
+Source:
+    Permuting an input to measure reliance on it: Breiman (2001), Random Forests, section 10.
+"""
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from itertools import chain
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Num
+from scipy.special import entr
+from torch import Tensor, nn
+
+from ehrgen.data.sequences import Sequences
+from ehrgen.data.vocabulary import FIRST_SYMBOL
+from ehrgen.learning import ceiling
+from ehrgen.learning.batches import Batch, collate, plan
+from ehrgen.learning.machine import Machine
+from ehrgen.learning.model import Output
+from ehrgen.learning.objectives import NothingToScoreError, Objective
+from ehrgen.learning.settings import Recipe
+
+PATIENTS = 256
+"""Validation patients probed after each epoch: a standard error of 3 points at most."""
+
+LEAK_SHARE = 0.5
+"""A head is leaky that, given another patient's codes, is right about more than this share of the patients that the
+commonest label misses. Codes of a stranger say nothing, so all of it comes from the prompt."""
+
+SEED = 0
+
+HEADS: dict[str, Callable[[Output, Batch], Bool[Tensor, " ..."]]] = {
+    "age": lambda out, batch: out.age_logits.argmax(-1) == batch.bracket[batch.patient],
+    "sex": lambda out, batch: out.sex_logits.argmax(-1) == batch.sex,
+}
+"""Whether a head is right, wherever its objective asks: age at every position, sex of every patient."""
+
+
+class ProbeError(ValueError):
+    """Validation patients that cannot be probed; the message says how many there are and what to do."""
+
+
+@dataclass(frozen=True)
+class ProbeFacts:
+    """One objective after one epoch, on validation patients; None where the objective has no such thing.
+
+    Values in nats, all else shares from 0 to 1. A patient counts as often as the objective asks about it.
+    """
+
+    validation_value: float | None
+    chance: float | None
+    """Of age and sex the entropy of the label, of lm that of the training symbols: the value of knowing nothing."""
+    accuracy: float | None
+    value_codes_shuffled: float | None
+    accuracy_codes_shuffled: float | None
+    value_prompts_shuffled: float | None
+    accuracy_prompts_shuffled: float | None
+    probe_accuracy: float | None
+    """Of a classifier that sees codes alone and learned from real ones: what an honest head can reach."""
+    majority: float | None
+    """Share of the commonest label."""
+
+    @property
+    def leaky(self) -> bool:
+        """Whether the head reads its answer from the prompt."""
+        if self.accuracy_codes_shuffled is None or self.majority is None:
+            return False
+        return self.accuracy_codes_shuffled > self.majority + LEAK_SHARE * (1 - self.majority)
+
+
+class Probes:
+    """Validation patients, each as it is and with another's prompt, and what is known of their labels beforehand."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        training: Sequences,
+        validation: Sequences,
+        objectives: Mapping[str, Objective],
+        machine: Machine,
+    ) -> None:
+        if len(validation) < 2:
+            raise ProbeError("validation split: 1 patient, 2 needed to exchange prompts; raise cohort.split.validation")
+        self.objectives, self.machine, self.forbid_used = objectives, machine, recipe.train.mask_repeats
+        rng = np.random.default_rng(SEED)
+        people = rng.permutation(len(validation))[:PATIENTS]
+        if recipe.train.order == "shuffled":
+            validation = validation.shuffled(rng)
+        own, mixed = (_collated(one, people, recipe) for one in (validation, _strangers(validation, people)))
+        self.batches = [(one.to(machine.device), two.to(machine.device)) for one, two in zip(own, mixed, strict=True)]
+        self.beforehand = {name: _beforehand(name, training, validation, people) for name in objectives}
+
+    @torch.no_grad()
+    def measure(self, model: nn.Module) -> dict[str, ProbeFacts]:
+        """The facts of every objective; `model`, which maps (Batch, forbid_used) to Output, is left in its mode."""
+        mode = model.training
+        model.eval()
+        own, codes, prompts = ({name: _Score() for name in self.objectives} for _ in range(3))
+        for batch, mixed in self.batches:
+            with self.machine.autocast():
+                out = model(batch, forbid_used=self.forbid_used)
+                out_mixed = model(mixed, forbid_used=self.forbid_used)
+                for name, objective in self.objectives.items():
+                    own[name].add(name, objective, out, batch)
+                    codes[name].add(name, objective, out_mixed, mixed)
+                    prompts[name].add(name, objective, out_mixed, batch)
+        model.train(mode)
+        return {
+            name: ProbeFacts(
+                validation_value=own[name].value,
+                accuracy=own[name].accuracy,
+                value_codes_shuffled=codes[name].value,
+                accuracy_codes_shuffled=codes[name].accuracy,
+                value_prompts_shuffled=prompts[name].value,
+                accuracy_prompts_shuffled=prompts[name].accuracy,
+                **self.beforehand[name],
+            )
+            for name in self.objectives
+        }
+
+
+def warning(name: str, facts: ProbeFacts) -> str:
+    """One line for the log about an objective that is leaky."""
+    return (
+        f"warning: {name} is leaky: {facts.accuracy_codes_shuffled:.0%} right with the codes of other patients, where "
+        f"the commonest label is right for {facts.majority:.0%}; it reads the prompt (a classifier of the patients' "
+        f"own codes reaches {facts.probe_accuracy:.0%})"
+    )
+
+
+@dataclass
+class _Score:
+    """Running sums of one objective in one situation; values are averaged as in training, by positions."""
+
+    total: float = 0.0
+    positions: int = 0
+    right: int = 0
+    asked: int = 0
+
+    def add(self, name: str, objective: Objective, out: Output, batch: Batch) -> None:
+        with suppress(NothingToScoreError):
+            self.total += len(batch.target) * float(objective(out, batch))
+            self.positions += len(batch.target)
+        if name in HEADS:
+            hits = HEADS[name](out, batch)
+            self.right += int(hits.sum())
+            self.asked += len(hits)
+
+    @property
+    def value(self) -> float | None:
+        return self.total / self.positions if self.positions else None
+
+    @property
+    def accuracy(self) -> float | None:
+        return self.right / self.asked if self.asked else None
+
+
+def _strangers(sequences: Sequences, people: np.ndarray) -> Sequences:
+    """The same records, each of `people` with the demographics of the one before, the first with those of the last."""
+    age, sex = np.array(sequences.age), np.array(sequences.sex)
+    age[people], sex[people] = age[np.roll(people, 1)], sex[np.roll(people, 1)]
+    return replace(sequences, age=age, sex=sex)
+
+
+def _collated(sequences: Sequences, people: np.ndarray, recipe: Recipe) -> list[Batch]:
+    """`people` with the inputs and the batch size of training; a corrupted record lacks the same codes each time."""
+    rng = np.random.default_rng(SEED)
+    planned = plan((np.diff(sequences.offsets) - 1)[people], recipe.train.batch_tokens, None)
+    inputs = recipe.model.encoder_input, recipe.model.corruption
+    return [collate(sequences, people[rows], *inputs, rng) for rows in chain.from_iterable(planned)]
+
+
+def _beforehand(name: str, training: Sequences, validation: Sequences, people: np.ndarray) -> dict[str, float | None]:
+    """Chance, probe accuracy and majority: what does not change with the model."""
+    if name not in HEADS:
+        chance = _entropy(np.bincount(training.tokens[training.tokens >= FIRST_SYMBOL])) if name == "lm" else None
+        return {"chance": chance, "probe_accuracy": None, "majority": None}
+    asked = (np.diff(validation.offsets) - 1)[people] if name == "age" else np.ones(len(people))
+    label = np.bincount(ceiling.labels(validation, name)[people], weights=asked)
+    guessed = ceiling.guessed(training, validation, name)[people]
+    return {
+        "chance": _entropy(label),
+        "probe_accuracy": float(np.average(guessed, weights=asked)),
+        "majority": float(label.max() / label.sum()),
+    }
+
+
+def _entropy(counts: Num[np.ndarray, " K"]) -> float:
+    """Nats, of the distribution in proportion to `counts`."""
+    return float(entr(counts / counts.sum()).sum())

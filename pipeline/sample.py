@@ -1,4 +1,4 @@
-"""A trained model -> a synthetic cohort with the demographics of the training split, or of a given table."""
+"""A trained model -> a synthetic cohort (demographics of the training split or of a table), and real likelihoods."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ehrgen.data.cohort import Cohort
-from ehrgen.learning import machine, model, sampling
+from ehrgen.learning import likelihood, machine, model, sampling
 from ehrgen.learning.settings import Recipe, SamplingSettings, effective
 from ehrgen.params import load_yaml, section
 from pipeline.command import cell, run
@@ -17,17 +17,18 @@ def main() -> None:
     resolved = load_yaml(Path("resolved.yaml"))
     where = f"resolved.yaml: effective.{variant}"
     settings = section(effective(resolved, variant), "sampling", SamplingSettings, where)
-    here = machine.for_recipe(Recipe.from_resolved(resolved, variant, seed))
-    if settings.table is None:
-        people = Cohort.load(Path("data/cohort")).of_split("train").patients
-    else:
-        people = pd.read_parquet(settings.table)
+    recipe = Recipe.from_resolved(resolved, variant, seed)
+    here = machine.for_recipe(recipe)
+    real = Cohort.load(Path("data/cohort"))
+    people = real.of_split("train").patients if settings.table is None else pd.read_parquet(settings.table)
     rng = np.random.default_rng([settings.seed, seed])
     people = sampling.demographics(people, settings.patients, rng, settings.table or "data/cohort")
     trained = model.load(Path("models") / variant / str(seed))
     cohort = sampling.sample(trained, people, settings, int(rng.integers(2**31)), here)
     cohort.save(Path("samples") / variant / str(seed))
-    print(f"{variant} {seed}: {len(cohort)} patients, {len(cohort.diagnoses)} diagnoses")
+    found = likelihood.table(trained, real, settings, recipe.train.order, seed, here)
+    likelihood.save(found, Path("likelihoods") / variant / f"{seed}.parquet")
+    print(f"{variant} {seed}: {len(cohort)} patients, {len(cohort.diagnoses)} diagnoses; {len(found)} real ones scored")
 
 
 if __name__ == "__main__":

@@ -220,7 +220,9 @@ def paths_named(tree: ast.Module) -> set[str]:
             pairs = zip(names.elts, values.elts, strict=True) if many else [(names, values)]
             constants |= {ast.unparse(name): value for name, value in pairs}
     found = {fold(node, constants) for node in ast.walk(tree) if isinstance(node, ast.expr)}
-    found = {path for path in found if re.match(r"(data|models|samples|reports)/|(params|resolved)\.yaml$", path)}
+    found = {
+        path for path in found if re.match(r"(data|models|samples|likelihoods|reports)/|(params|resolved)\.yaml$", path)
+    }
     return {path for path in found if not any(other.startswith(f"{path}/") for other in found)}
 
 

@@ -52,7 +52,7 @@ def test_first_run_leaves_a_clean_commit(clone: Sandbox):
     tracked = set(clone.run("git", "ls-files").split())
     assert {"resolved.yaml", "dvc.lock", "reports/ablation.md", "reports/headline.json"} <= tracked
     assert {"reports/runs/multitask/0.json", "reports/history/lm_only/0.csv"} <= tracked
-    assert not [name for name in tracked if name.startswith(("data/", "models/", "samples/"))]
+    assert not [name for name in tracked if name.startswith(("data/", "models/", "samples/", "likelihoods/"))]
 
 
 def test_second_repro_runs_nothing(clone: Sandbox):

@@ -26,7 +26,7 @@ FEMALE, MALE = [["V270", "4019"]], [["1850", "4019"]]
 def probes_of(sequences: Sequences, **changes: Any) -> Probes:
     settings = recipe(**changes)
     counts = cooccurrence.count(sequences.of_split("train"))
-    chosen = objectives.build(settings.loss, sequences.vocabulary, counts, here().device)
+    chosen = objectives.build(settings.loss, sequences.of_split("train"), counts, here().device)
     return Probes(settings, sequences.of_split("train"), sequences.of_split("validation"), chosen, here())
 
 
@@ -134,7 +134,7 @@ def test_a_model_that_sees_no_prompt_does_not():
     for name, found in facts.items():
         assert found.value_prompts_shuffled == pytest.approx(found.validation_value, rel=1e-5)
         assert found.accuracy_prompts_shuffled == found.accuracy and not found.leaky
-        if name in probes.HEADS:
+        if name in probes.LABELLED:
             assert found.accuracy > 0.8 > 0.7 > found.accuracy_codes_shuffled
             assert found.value_codes_shuffled > found.chance > found.validation_value
 
@@ -193,8 +193,35 @@ def test_objectives_with_nothing_to_score_have_no_value():
 def test_one_patient_cannot_be_mixed():
     sequences = tiny()
     one = replace(sequences, split=np.where(np.arange(len(sequences)) == 0, 1, 0).astype(np.int8))
-    with pytest.raises(ProbeError, match="validation split: 1 patient, 2 needed"):
+    with pytest.raises(ProbeError, match="validation split: 1 of 1 patients are of an age bracket and sex that"):
         probes_of(one)
+
+
+def test_labels_that_training_never_saw_are_not_asked_for():
+    """The consistency form could not say anything about them."""
+    sequences = by_sex()
+    age = np.where(np.arange(8) == 6, 5.0, sequences.age).astype(np.float32)  # the woman of validation is a child
+    with pytest.raises(ProbeError, match="validation split: 1 of 2 patients"):
+        probes_of(replace(sequences, age=age))
+    age[0] = 5.0  # one in training too
+    assert probes_of(replace(sequences, age=age), age_form="consistency").batches
+
+
+def test_objectives_without_a_head_have_values_but_no_accuracy():
+    """The consistency form asks of patients, not of positions, what the codes expected would say."""
+    changes = {"age_form": "consistency", "sex_form": "consistency", "age_matching": 1.0, "diversity": 1.0}
+    one = Learner(recipe(**changes), tiny(), matrices(), here())
+    facts = Probes(one.recipe, one.training, one.validation, one.objectives, one.machine).measure(one.model)
+    assert set(facts) == set(objectives.NAMES)
+    for found in facts.values():
+        assert found.accuracy is found.accuracy_codes_shuffled is found.accuracy_prompts_shuffled is None
+        assert found.validation_value > 0 and not found.leaky
+    share = np.bincount(one.validation.sex) / 32
+    assert facts["sex"].majority == pytest.approx(share.max())
+    assert facts["sex"].chance == pytest.approx(-(share * np.log(share)).sum())
+    brackets = np.bincount(np.searchsorted([2, 12, 18, 40, 65], one.validation.age, side="right"))
+    assert facts["age"].majority == pytest.approx(brackets.max() / 32)
+    assert facts["age_matching"].chance is facts["diversity"].chance is None
 
 
 def test_leaky_from_the_middle_between_majority_and_all():

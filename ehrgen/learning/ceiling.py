@@ -7,7 +7,6 @@ import numpy as np
 from jaxtyping import Bool, Int
 from numpy import ndarray
 from scipy import sparse
-from sklearn.linear_model import LogisticRegression
 
 from ehrgen.data.cohort import age_bracket
 from ehrgen.data.sequences import Sequences
@@ -47,6 +46,8 @@ def guessed(training: Sequences, people: Sequences, name: str) -> Bool[ndarray, 
     Source:
         Probing classifiers: Alain & Bengio (2017), Understanding intermediate layers using linear classifier probes.
     """
+    from sklearn.linear_model import LogisticRegression  # a second to import, and a training without heads needs none
+
     wanted, known = labels(people, name), labels(training, name)
     if (known == known[0]).all():
         return wanted == known[0]

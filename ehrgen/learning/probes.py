@@ -27,7 +27,7 @@ from torch import Tensor, nn
 
 from ehrgen.data.sequences import Sequences
 from ehrgen.data.vocabulary import FIRST_SYMBOL
-from ehrgen.learning import ceiling
+from ehrgen.learning import ceiling, heads
 from ehrgen.learning.batches import Batch, collate, plan
 from ehrgen.learning.machine import Machine
 from ehrgen.learning.model import Output
@@ -43,11 +43,13 @@ commonest label misses. Codes of a stranger say nothing, so all of it comes from
 
 SEED = 0
 
-HEADS: dict[str, Callable[[Output, Batch], Bool[Tensor, " ..."]]] = {
-    "age": lambda out, batch: out.age_logits.argmax(-1) == batch.bracket[batch.patient],
-    "sex": lambda out, batch: out.sex_logits.argmax(-1) == batch.sex,
+LABELLED = ("age", "sex")
+HEADS: dict[Objective, Callable[[Output, Batch], Bool[Tensor, " ..."]]] = {
+    heads.age: lambda out, batch: out.age_logits.argmax(-1) == batch.bracket[batch.patient],
+    heads.sex: lambda out, batch: out.sex_logits.argmax(-1) == batch.sex,
 }
-"""Whether a head is right, wherever its objective asks: age at every position, sex of every patient."""
+"""Objectives that train a head, and where it is right: age at every position, sex of every patient. Other forms of age
+and sex train none, so its accuracy would say nothing."""
 
 
 class ProbeError(ValueError):
@@ -93,16 +95,16 @@ class Probes:
         objectives: Mapping[str, Objective],
         machine: Machine,
     ) -> None:
-        if len(validation) < 2:
-            raise ProbeError("validation split: 1 patient, 2 needed to exchange prompts; raise cohort.split.validation")
         self.objectives, self.machine, self.forbid_used = objectives, machine, recipe.train.mask_repeats
         rng = np.random.default_rng(SEED)
-        people = rng.permutation(len(validation))[:PATIENTS]
+        people = _people(training, validation, rng)
         if recipe.train.order == "shuffled":
             validation = validation.shuffled(rng)
         own, mixed = (_collated(one, people, recipe) for one in (validation, _strangers(validation, people)))
         self.batches = [(one.to(machine.device), two.to(machine.device)) for one, two in zip(own, mixed, strict=True)]
-        self.beforehand = {name: _beforehand(name, training, validation, people) for name in objectives}
+        self.beforehand = {
+            name: _beforehand(name, objective, training, validation, people) for name, objective in objectives.items()
+        }
 
     @torch.no_grad()
     def measure(self, model: nn.Module) -> dict[str, ProbeFacts]:
@@ -115,9 +117,9 @@ class Probes:
                 out = model(batch, forbid_used=self.forbid_used)
                 out_mixed = model(mixed, forbid_used=self.forbid_used)
                 for name, objective in self.objectives.items():
-                    own[name].add(name, objective, out, batch)
-                    codes[name].add(name, objective, out_mixed, mixed)
-                    prompts[name].add(name, objective, out_mixed, batch)
+                    own[name].add(objective, out, batch)
+                    codes[name].add(objective, out_mixed, mixed)
+                    prompts[name].add(objective, out_mixed, batch)
         model.train(mode)
         return {
             name: ProbeFacts(
@@ -151,12 +153,12 @@ class _Score:
     right: int = 0
     asked: int = 0
 
-    def add(self, name: str, objective: Objective, out: Output, batch: Batch) -> None:
+    def add(self, objective: Objective, out: Output, batch: Batch) -> None:
         with suppress(NothingToScoreError):
             self.total += len(batch.target) * float(objective(out, batch))
             self.positions += len(batch.target)
-        if name in HEADS:
-            hits = HEADS[name](out, batch)
+        if objective in HEADS:
+            hits = HEADS[objective](out, batch)
             self.right += int(hits.sum())
             self.asked += len(hits)
 
@@ -167,6 +169,23 @@ class _Score:
     @property
     def accuracy(self) -> float | None:
         return self.right / self.asked if self.asked else None
+
+
+def _people(training: Sequences, validation: Sequences, rng: np.random.Generator) -> np.ndarray:
+    """Rows of the patients to probe, at random; without those whose bracket or sex no training patient has.
+
+    Raises:
+        ProbeError: If fewer than two are left.
+    """
+    order = rng.permutation(len(validation))
+    for name in LABELLED:
+        order = order[np.isin(ceiling.labels(validation, name)[order], ceiling.labels(training, name))]
+    if len(order) < 2:
+        raise ProbeError(
+            f"validation split: {len(order)} of {len(validation)} patients are of an age bracket and sex that training "
+            "knows, and 2 are needed to exchange prompts; raise cohort.patients or cohort.split.validation"
+        )
+    return order[:PATIENTS]
 
 
 def _strangers(sequences: Sequences, people: np.ndarray) -> Sequences:
@@ -184,12 +203,14 @@ def _collated(sequences: Sequences, people: np.ndarray, recipe: Recipe) -> list[
     return [collate(sequences, people[rows], *inputs, rng) for rows in chain.from_iterable(planned)]
 
 
-def _beforehand(name: str, training: Sequences, validation: Sequences, people: np.ndarray) -> dict[str, float | None]:
+def _beforehand(
+    name: str, objective: Objective, training: Sequences, validation: Sequences, people: np.ndarray
+) -> dict[str, float | None]:
     """Chance, probe accuracy and majority: what does not change with the model."""
-    if name not in HEADS:
+    if name not in LABELLED:
         chance = _entropy(np.bincount(training.tokens[training.tokens >= FIRST_SYMBOL])) if name == "lm" else None
         return {"chance": chance, "probe_accuracy": None, "majority": None}
-    asked = (np.diff(validation.offsets) - 1)[people] if name == "age" else np.ones(len(people))
+    asked = (np.diff(validation.offsets) - 1)[people] if objective is heads.age else np.ones(len(people))
     label = np.bincount(ceiling.labels(validation, name)[people], weights=asked)
     guessed = ceiling.guessed(training, validation, name)[people]
     return {

@@ -68,9 +68,9 @@ def as_the_sampler_sees_it(
     ("model", "sampled"),
     [
         ({}, {}),
-        ({"encoder_input": "record"}, {}),
+        ({"encoder_input": "record", "visit_output": False}, {}),
         ({"hierarchy": "category"}, {"demographics": False, "no_repeats": False}),
-        ({"hierarchy": "flat", "prompt_decoder": False}, {"no_repeats": False}),
+        ({"hierarchy": "flat", "prompt_decoder": False, "prompt_output": False}, {"no_repeats": False}),
     ],
 )
 def test_as_the_sampler_writing_the_same_histories(

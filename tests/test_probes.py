@@ -110,7 +110,12 @@ def test_inputs_are_those_of_training():
 
 def learner(**changes: Any) -> Learner:
     sequences = learnable()
-    return Learner(recipe(learning_rate=0.02, **changes), sequences, cooccurrence.count(sequences), here())
+    return Learner(
+        recipe(learning_rate=0.02, lm=0.1, age=1.0, sex=1.0, **changes),
+        sequences,
+        cooccurrence.count(sequences),
+        here(),
+    )
 
 
 def test_a_model_that_sees_no_code_leaks():
@@ -124,18 +129,18 @@ def test_a_model_that_sees_no_code_leaks():
         found = facts[name]
         assert found.accuracy > 0.95 and found.accuracy_codes_shuffled == pytest.approx(found.accuracy, abs=0.03)
         assert found.accuracy_prompts_shuffled < 0.75
-        assert found.value_codes_shuffled < 0.3 * found.chance < found.chance < found.value_prompts_shuffled
+        assert found.value_codes_shuffled < 0.5 * found.chance < found.chance < found.value_prompts_shuffled
         assert found.leaky and warning(name, found).startswith(f"warning: {name} is leaky: ")
 
 
 def test_a_model_that_sees_no_prompt_does_not():
-    honest = learner(epochs=4, prompt_encoder=False, prompt_decoder=False)
-    facts = trained(honest, 4)
+    honest = learner(epochs=8, prompt_encoder=False, prompt_decoder=False, prompt_output=False)
+    facts = trained(honest, 8)
     for name, found in facts.items():
         assert found.value_prompts_shuffled == pytest.approx(found.validation_value, rel=1e-5)
         assert found.accuracy_prompts_shuffled == found.accuracy and not found.leaky
         if name in probes.LABELLED:
-            assert found.accuracy > 0.8 > 0.7 > found.accuracy_codes_shuffled
+            assert found.accuracy > 0.7 > 0.65 > found.accuracy_codes_shuffled
             assert found.value_codes_shuffled > found.chance > found.validation_value
 
 

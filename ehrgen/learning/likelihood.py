@@ -79,6 +79,9 @@ def log_likelihood(
             encoded = model.encode(batch.encoder, age, sex)
             states = model.decode(batch.inputs, age, sex, encoded, use_cache=False).last_hidden_state
             states = states[:, states.shape[1] - batch.inputs.shape[1] :][batch.real]
+            of_patient = model.readout.patients(age, sex)
+            of_patient = None if of_patient is None else of_patient[batch.patient]
+            states = model.readout(states, of_patient, batch.used_at, batch.used_symbol)
             log_prob, _ = model.distribution.target(states, batch.target, forbidden(batch, settings.no_repeats))
         total = torch.zeros(len(rows), dtype=torch.float64, device=machine.device)
         found[rows] = total.index_add(0, batch.patient, log_prob.double()).cpu().numpy()

@@ -174,6 +174,15 @@ def test_dynamic_schemes_refuse_the_analysed_constant(scheme: str):
         learner.epoch(1)
 
 
+def test_the_analysed_constant_changes_no_bit(tmp_path: Path):
+    """Not even where gradients are measured, and the step is put together from them."""
+    observed, none = (
+        trained(recipe(**changes), tmp_path / name)[0]
+        for name, changes in (("observed", {"cooccur_form": "observed", "cooccur": 0.7}), ("none", {"cooccur": 0}))
+    )
+    assert same(weights(observed), weights(none))
+
+
 def test_gradnorm_makes_equal_shares_of_the_gradient(monkeypatch: pytest.MonkeyPatch):
     """Within three tiny epochs, by a rate that fits so few steps; age starts with less than a thirtieth of another."""
     monkeypatch.setattr(weighting, "RATE", 0.3)
@@ -182,7 +191,7 @@ def test_gradnorm_makes_equal_shares_of_the_gradient(monkeypatch: pytest.MonkeyP
         learner = Learner(recipe(epochs=3, weighting=name, age=0.001), tiny(), matrices(), here())
         shares = [[row.grad_share for row in learner.epoch(number)] for number in (1, 2, 3)]
         spread[name] = max(shares[-1]) / min(shares[-1])
-    assert spread["gradnorm"] < 1.5 < 30 < spread["fixed"]
+    assert spread["gradnorm"] < 3 < 30 < spread["fixed"]
 
 
 def test_own_gradients_add_up_to_the_gradient_of_the_sum():

@@ -6,6 +6,7 @@ from ehrgen.files import replacing
 from ehrgen.findings import attribution
 from ehrgen.findings.comparison import changes, compare
 from ehrgen.findings.markdown import report
+from ehrgen.findings.results import by_seed
 from ehrgen.findings.settings import AblationSettings
 from ehrgen.metrics.suite import Scores, write_json
 from ehrgen.params import load_yaml, section
@@ -16,12 +17,9 @@ REPORTS = Path("reports")
 
 def main() -> None:
     ablation = section(load_yaml(Path("params.yaml")), "ablation", AblationSettings, "params.yaml")
-    runs, objectives = {}, {}
-    for variant in ablation.run:
-        results = {seed: REPORTS / "runs" / variant / f"{seed}.json" for seed in ablation.seeds}
-        runs[variant] = {seed: Scores.load(path) for seed, path in results.items() if path.exists()}
-        epochs = [REPORTS / "history" / variant / f"{seed}.csv" for seed in ablation.seeds]
-        objectives[variant] = attribution.mean_over_seeds(map(attribution.load, filter(Path.exists, epochs)))
+    runs = by_seed(ablation, REPORTS / "runs", ".json", Scores.load)
+    histories = by_seed(ablation, REPORTS / "history", ".csv", attribution.load)
+    objectives = {variant: attribution.mean_over_seeds(found.values()) for variant, found in histories.items()}
     anchors = {path.stem: Scores.load(path) for path in sorted((REPORTS / "anchors").glob("*.json"))}
     found = compare(runs, anchors, ablation.run, ablation.seeds, ablation.reference)
     changed = changes(load_yaml(Path("resolved.yaml"))["effective"], ablation.reference)

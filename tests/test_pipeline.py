@@ -34,6 +34,7 @@ def chain(*names: str) -> set[str]:
     """The stages of variants such as `multitask-0`, and those every change of a result ends in."""
     return {f"{stage}@{name}" for stage in ("train", "sample", "evaluate") for name in names} | {
         "compare",
+        "conclude",
         "headline",
     }
 
@@ -87,10 +88,10 @@ def test_other_seeds_replace_the_old_ones(clone: Sandbox):
 
 def test_the_estimate_counts_what_repro_would_run(clone: Sandbox):
     estimate = ("python", "-m", "pipeline.estimate")
-    assert "0 of 13 stages to run, 0 of them trainings" in clone.run(*estimate)
+    assert "0 of 14 stages to run, 0 of them trainings" in clone.run(*estimate)
     params = clone.folder / "params.yaml"
     params.write_text(params.read_text().replace("  age: 0.005", "  age: 0.5"))
-    assert "5 of 13 stages to run, 1 of them trainings" in clone.run(*estimate)
+    assert "6 of 14 stages to run, 1 of them trainings" in clone.run(*estimate)
     params.write_text(params.read_text().replace("  age: 0.5", "  aeg: 0.5"))
     assert "unknown key 'aeg'; known keys: age" in clone.run(*estimate, check=False)
 
@@ -119,7 +120,7 @@ def test_lm_only_against_multitask_through_the_headline(clone: Sandbox):
     assert all(isinstance(value, int | float) for metrics in variants.values() for value in metrics.values())
     assert shown["reports/headline.json"]["data"] == variants["reports/variants/multitask.json"]
     printed = clone.dvc("exp", "run", "--name", "lm-only", "-S", "ablation.headline=lm_only")
-    assert stages_run(printed) <= {"resolve", "compare", "headline"}
+    assert stages_run(printed) <= {"resolve", "compare", "conclude", "headline"}
     table = clone.dvc("metrics", "diff", "--targets", "reports/headline.json", "--md")
     assert table.startswith("| Path")
     assert "reports/headline.json" in table
@@ -149,4 +150,4 @@ def test_editing_a_metric_never_retrains(clone: Sandbox):
 def test_editing_the_report_measures_nothing_again(clone: Sandbox):
     module = clone.folder / "ehrgen" / "findings" / "comparison.py"
     module.write_text(f"{module.read_text()}\n# edited\n")
-    assert stages_run(clone.dvc("repro")) <= {"compare", "headline"}
+    assert stages_run(clone.dvc("repro")) <= {"compare", "conclude", "headline"}

@@ -39,7 +39,7 @@ def final_epoch(rows: Sequence[Row]) -> dict[str, dict[str, float]]:
     """
     last = max(int(row["epoch"]) for row in rows)
     return {
-        row["objective"]: {name: _number(row[name], name) for name in COLUMNS if row.get(name)}
+        row["objective"]: {name: number(row[name], name) for name in COLUMNS if row.get(name)}
         for row in rows
         if int(row["epoch"]) == last
     }
@@ -57,7 +57,12 @@ def mean_over_seeds(histories: Iterable[Sequence[Row]]) -> dict[str, dict[str, f
     }
 
 
-def _number(text: str, column: str) -> float:
+def number(text: str, column: str) -> float:
+    """The finite number in a field.
+
+    Raises:
+        HistoryError: If it is none.
+    """
     try:
         value = float(text)
     except ValueError:

@@ -6,26 +6,34 @@ from pathlib import Path
 import numpy as np
 
 from ehrgen.data.cohort import Cohort
+from ehrgen.data.settings import CohortSettings
 from ehrgen.files import replacing
-from ehrgen.metrics.anchors import anchors
+from ehrgen.metrics.anchors import COPIES, anchors
 from ehrgen.metrics.evaluation import Evidence, evaluate
 from ehrgen.metrics.settings import EvaluateSettings
+from ehrgen.metrics.suite import NotJudged
+from ehrgen.metrics.truth import known
 from ehrgen.params import load_yaml, section
 from pipeline.command import run
 
 
 def main() -> None:
-    settings = section(load_yaml(Path("params.yaml")), "evaluate", EvaluateSettings, "params.yaml")
-    cohort = Cohort.load(Path("data/cohort"))
-    heldout, train = cohort.of_split("heldout"), cohort.of_split("train")
-    floor = Evidence.of(heldout, cohort.of_split("heldout2"), train, settings.patients, settings.seed)
-    if len(floor) < settings.patients:
-        print(f"{len(floor):,} patients compared, not {settings.patients:,}: no more are held out or trained on")
+    params = load_yaml(Path("params.yaml"))
+    settings = section(params, "evaluate", EvaluateSettings, "params.yaml")
+    truth = known(section(params, "cohort", CohortSettings, "params.yaml"))
+    heldout, heldout2, train = map(Cohort.load(Path("data/cohort")).of_split, ("heldout", "heldout2", "train"))
+    floor = Evidence.of(heldout, heldout2, train, settings.patients, settings.seed, truth, copies=True)
+    if (n := len(floor)) < settings.patients:
+        print(f"{n:,} patients compared, not {settings.patients:,}: no more are held out or trained on")
     with replacing(Path("reports/anchors")) as folder:
         evaluate(floor).save(folder / "floor.json")
         for number, (name, generate) in enumerate(anchors(settings.profiles).items()):
-            synthetic = generate(train, len(floor), np.random.default_rng([settings.seed, 2, number]))
-            evaluate(replace(floor, synthetic=synthetic)).save(folder / f"{name}.json")
+            try:
+                made = generate(train, n, np.random.default_rng([settings.seed, 2, number]))
+            except NotJudged as reason:
+                print(f"anchor {name} is left out: {reason}")
+            else:
+                evaluate(replace(floor, synthetic=made, copies=name in COPIES)).save(folder / f"{name}.json")
 
 
 if __name__ == "__main__":

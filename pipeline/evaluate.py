@@ -3,19 +3,23 @@
 from pathlib import Path
 
 from ehrgen.data.cohort import Cohort
+from ehrgen.data.settings import CohortSettings
 from ehrgen.metrics.evaluation import Evidence, evaluate
 from ehrgen.metrics.settings import EvaluateSettings
+from ehrgen.metrics.truth import known
 from ehrgen.params import load_yaml, section
 from pipeline.command import cell, run
 
 
 def main() -> None:
     variant, seed = cell()
-    settings = section(load_yaml(Path("params.yaml")), "evaluate", EvaluateSettings, "params.yaml")
+    params = load_yaml(Path("params.yaml"))
+    settings = section(params, "evaluate", EvaluateSettings, "params.yaml")
+    truth = known(section(params, "cohort", CohortSettings, "params.yaml"))
     cohort = Cohort.load(Path("data/cohort"))
     heldout, train = cohort.of_split("heldout"), cohort.of_split("train")
     generated = Cohort.load(Path("samples") / variant / str(seed))
-    evidence = Evidence.of(heldout, generated, train, settings.patients, settings.seed)
+    evidence = Evidence.of(heldout, generated, train, settings.patients, settings.seed, truth)
     if len(evidence) < settings.patients:
         print(
             f"{len(evidence):,} patients compared, not {settings.patients:,}: {len(heldout):,} are held out, "

@@ -1,15 +1,12 @@
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from made_up import cohort, population
-from scipy.stats import ks_2samp, wasserstein_distance
+from scipy.stats import spearmanr
 from sklearn.metrics import r2_score
 
+from ehrgen.data.cohort import Cohort
 from ehrgen.metrics import fidelity, incidence
 from ehrgen.metrics.suite import NotJudged
-
-whole_numbers = st.lists(st.integers(0, 40), min_size=2, max_size=60).map(np.array)
 
 
 def test_unigram_r2_by_hand():
@@ -47,22 +44,35 @@ def test_pairs_need_a_visit_with_two_codes():
         fidelity.pair_r2(cohort([["4019"]]), cohort([["486"]]))
 
 
-def test_lengths_by_hand():
-    real, synthetic = cohort([["4019 486", "4019"], ["486"]]), cohort([["4019"], ["486"]])
-    assert fidelity.codes_per_visit(real, synthetic) == 1
-    assert fidelity.visits_per_patient(synthetic, real) == 1.5
-    assert fidelity.codes_per_visit_w1(real, synthetic) == pytest.approx(1 / 3)
-    assert fidelity.codes_per_visit_tv(real, synthetic) == pytest.approx(1 / 3)
-    assert fidelity.codes_per_visit_ks(real, synthetic) == pytest.approx(1 / 3)
-    assert fidelity.visits_per_patient_w1(real, synthetic) == pytest.approx(1 / 2)
-    assert fidelity.visits_per_patient_tv(real, synthetic) == pytest.approx(1 / 2)
-    assert fidelity.visits_per_patient_ks(real, synthetic) == pytest.approx(1 / 2)
+REAL = cohort([["4019"], ["4019"], ["4019 486"], ["4019"]])  # shares 1, 1/4 and 0
+SYNTHETIC = cohort([["4019"], ["4019 486"], ["4019"], ["4280"]])  # shares 3/4, 1/4 and 1/4
 
 
-@given(whole_numbers, whole_numbers)
-def test_distances_equal_the_references(first: np.ndarray, second: np.ndarray):
-    assert fidelity.wasserstein(first, second) == pytest.approx(wasserstein_distance(first, second), abs=1e-12)
-    statistic = ks_2samp(first, second, method="asymp").statistic
-    assert fidelity.kolmogorov_smirnov(first, second) == pytest.approx(statistic, abs=1e-12)
-    shares = [np.bincount(values, minlength=41) / len(values) for values in (first, second)]
-    assert fidelity.total_variation(first, second) == pytest.approx(np.maximum(*shares).sum() - 1, abs=1e-12)
+def test_companions_by_hand():
+    assert fidelity.unigram_rmse(REAL, SYNTHETIC) == pytest.approx(np.sqrt(2 / 16 / 3))
+    p, q = np.log(np.array([[9, 1, 3], [7, 3, 3]]) / 10)
+    assert fidelity.unigram_log_r2(REAL, SYNTHETIC) == pytest.approx(r2_score(p, q))
+    # ranks 3, 1, 2 against 3, 1.5, 1.5
+    assert fidelity.unigram_spearman(REAL, SYNTHETIC) == pytest.approx(np.sqrt(3) / 2)
+
+
+def test_divergence_by_hand():
+    # tokens 1 against 1/2 and 1/2: H(3/4, 1/4) - 1/2 bits
+    real, synthetic = cohort([["4019"]]), cohort([["4019 486"]])
+    assert fidelity.unigram_js(real, synthetic) == pytest.approx(2 - 0.75 * np.log2(3) - 0.5)
+
+
+def test_spearman_equals_the_reference():
+    real, synthetic = population(300, 1), population(300, 2)
+    p, q = (visits.mean(axis=0) for visits in incidence.visit_codes(real, synthetic))
+    assert fidelity.unigram_spearman(real, synthetic) == pytest.approx(spearmanr(p, q).statistic)
+
+
+def test_dropping_the_tail_is_bad_where_all_codes_count_alike():
+    real, other = population(2000, 1), population(2000, 2)
+    common = other.diagnoses["code"].value_counts().index[:40]
+    rows = other.diagnoses[other.diagnoses["code"].isin(common)]
+    left = other.patients[other.patients["patient_id"].isin(rows["patient_id"])]
+    cut = Cohort.from_rows(left, rows)
+    assert fidelity.unigram_r2(real, cut) > 0.8
+    assert fidelity.unigram_log_r2(real, cut) < 0.5 < fidelity.unigram_log_r2(real, other)

@@ -112,7 +112,7 @@ def _metrics(found: Comparison) -> list[str]:
     for owner, names in found.vacuous.items():
         rows[owner if owner in rows else f"*{owner}*"].update(dict.fromkeys(names, VACUOUS))
     parts = []
-    for family in FAMILIES:
+    for family in filter(_of_family, FAMILIES):
         names = _of_family(family)
         cells = [[owner, *(values.get(name, NOTHING) for name in names)] for owner, values in rows.items()]
         parts += [f"### {family.capitalize()}", table(["", *map(_title, names)], cells)]
@@ -133,7 +133,7 @@ def _differences(found: Comparison) -> list[str]:
         ]
     else:
         parts = ["Paired by seed. No intervals: they need two seeds that both variants have."]
-    for family in FAMILIES:
+    for family in filter(_of_family, FAMILIES):
         names = _of_family(family)
         rows = [
             [variant, *(_marked(values.get(name)) for name in names)] for variant, values in found.differences.items()

@@ -9,18 +9,19 @@ from collections.abc import Callable
 from functools import partial
 
 import numpy as np
-import pandas as pd
 from jaxtyping import Float, Int
 from numpy import ndarray
 from scipy import sparse
 
-from ehrgen.data.cohort import AGE_BRACKETS, SEXES, Cohort, age_bracket
+from ehrgen.data.cohort import Cohort
 from ehrgen.data.profiles import Profiles
-from ehrgen.metrics import incidence
+from ehrgen.metrics.brackets import CELLS, by_cell, cell_of
+from ehrgen.metrics.markov import markov
+from ehrgen.metrics.people import assembled, lenders, train_visits
 
 Anchor = Callable[[Cohort, int, np.random.Generator], Cohort]
-CELLS = len(SEXES) * len(AGE_BRACKETS)
 COLLAPSED_TO = 20
+COPIES = ("memoriser", "collapsed", "markov")  # these show visits of training patients as they are
 
 
 def anchors(profiles: int) -> dict[str, Anchor]:
@@ -30,6 +31,7 @@ def anchors(profiles: int) -> dict[str, Anchor]:
         "independent_codes": independent_codes,
         "latent_profiles": partial(latent_profiles, profiles=profiles),
         "collapsed": collapsed,
+        "markov": markov,
     }
 
 
@@ -54,17 +56,15 @@ def independent_codes(train: Cohort, n: int, rng: np.random.Generator) -> Cohort
     from training patients. Distinct codes are drawn with odds -log(1 - p), which in a visit of mean length
     gives each code about the probability p that it has in the cell.
     """
-    visits, codes, cell = _train_visits(train)
-    rows, owner = _people(train, n, rng)
-    drawn_cell = _cell(train)[rows][owner]
-    size = np.bincount(cell, minlength=CELLS)
-    with_code = sparse.csr_array((np.ones(len(cell)), (cell, np.arange(len(cell)))), shape=(CELLS, len(cell)))
-    p = (with_code @ visits).toarray() / np.maximum(size, 1)[:, None]
+    visits, codes, cell = train_visits(train)
+    rows, owner = lenders(train, n, rng)
+    drawn_cell = cell_of(train)[rows][owner]
+    size, p = np.bincount(cell, minlength=CELLS), by_cell(visits, cell)
     p = np.minimum(p, 1 - 1 / (2 * np.maximum(size, 1)[:, None]))  # odds stay finite where all visits have a code
-    by_cell = np.argsort(cell, kind="stable")
-    donor = by_cell[(np.cumsum(size) - size)[drawn_cell] + rng.integers(size[drawn_cell])]
+    in_order = np.argsort(cell, kind="stable")
+    donor = in_order[(np.cumsum(size) - size)[drawn_cell] + rng.integers(size[drawn_cell])]
     matrix = _distinct_draws(-np.log1p(-p), drawn_cell, np.diff(visits.indptr)[donor], rng)
-    return _cohort(train, rows, owner, matrix, codes)
+    return assembled(train, rows, owner, matrix, codes)
 
 
 def latent_profiles(train: Cohort, n: int, rng: np.random.Generator, profiles: int = 64) -> Cohort:
@@ -74,33 +74,10 @@ def latent_profiles(train: Cohort, n: int, rng: np.random.Generator, profiles: i
     number of visits are drawn from training patients. With fewer training visits than `profiles`, there are
     as many profiles as visits.
     """
-    visits, codes, cell = _train_visits(train)
+    visits, codes, cell = train_visits(train)
     model = Profiles.fit(visits, cell, CELLS, rng, profiles=min(profiles, visits.shape[0]))
-    rows, owner = _people(train, n, rng)
-    return _cohort(train, rows, owner, model.sample(_cell(train)[rows][owner], rng), codes)
-
-
-def _train_visits(train: Cohort) -> tuple[sparse.csr_array, ndarray, Int[ndarray, " N"]]:
-    """Visits x codes, the code of each column, and the cell of each visit."""
-    which, distinct = pd.factorize(train.diagnoses["code"])
-    owner = np.repeat(np.arange(len(train)), incidence.visits_per_patient(train))
-    return (
-        incidence.matrix(train, which, len(distinct)),
-        np.asarray(distinct, dtype=object),
-        _cell(train)[owner],
-    )
-
-
-def _cell(cohort: Cohort) -> Int[ndarray, " P"]:
-    """Sex and age bracket at the first visit as one number."""
-    sex = np.searchsorted(SEXES, cohort.patients["sex"].to_numpy(dtype=str))
-    return sex * len(AGE_BRACKETS) + age_bracket(cohort.patients["age_years"].to_numpy())
-
-
-def _people(train: Cohort, n: int, rng: np.random.Generator) -> tuple[Int[ndarray, " n"], Int[ndarray, " visits"]]:
-    """Rows of training patients who lend demographics and number of visits, and the patient of each visit."""
-    rows = rng.integers(len(train), size=n)
-    return rows, np.repeat(np.arange(n), incidence.visits_per_patient(train)[rows])
+    rows, owner = lenders(train, n, rng)
+    return assembled(train, rows, owner, model.sample(cell_of(train)[rows][owner], rng), codes)
 
 
 def _distinct_draws(
@@ -126,17 +103,3 @@ def _distinct_draws(
         drawn = drawn[open_still]
     place = np.divmod(np.concatenate(complete), odds.shape[1])
     return sparse.csr_array((np.ones(len(place[0])), place), shape=(len(cells), odds.shape[1]))
-
-
-def _cohort(
-    train: Cohort,
-    rows: Int[ndarray, " n"],
-    owner: Int[ndarray, " visits"],
-    visits: sparse.csr_array,
-    codes: ndarray,
-) -> Cohort:
-    """The cohort with the demographics of these training rows and these visits."""
-    patients = train.patients.iloc[rows].assign(patient_id=np.arange(len(rows)), split="synthetic")
-    visit, code = visits.nonzero()
-    diagnoses = pd.DataFrame({"patient_id": owner[visit], "visit": visit, "position": code, "code": codes[code]})
-    return Cohort.from_rows(patients, diagnoses)

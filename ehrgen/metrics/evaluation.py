@@ -6,7 +6,11 @@ from typing import Self
 import numpy as np
 
 from ehrgen.data.cohort import Cohort
-from ehrgen.metrics.suite import METRICS, NotJudged, Scores, function
+from ehrgen.data.quality import SMALLEST_SHOWN
+from ehrgen.data.simulator import Simulator
+from ehrgen.metrics.suite import METRICS, NotJudged, Scores, count, function
+
+ABSENT = {"truth": "no exact truth: the cohort is not simulated"}  # of optional evidence: what its absence means
 
 
 @dataclass(frozen=True)
@@ -17,14 +21,27 @@ class Evidence:
         heldout: Real patients that no generator has seen.
         synthetic: The patients to be judged.
         train: Real patients that the generator has learnt from.
+        truth: The process that all real patients come from, where it is known.
+        copies: Whether the patients to be judged are real ones, or hold copies of them: small counts stay hidden.
     """
 
     heldout: Cohort
     synthetic: Cohort
     train: Cohort
+    truth: Simulator | None = None
+    copies: bool = False
 
     @classmethod
-    def of(cls, heldout: Cohort, synthetic: Cohort, train: Cohort, patients: int, seed: int) -> Self:
+    def of(
+        cls,
+        heldout: Cohort,
+        synthetic: Cohort,
+        train: Cohort,
+        patients: int,
+        seed: int,
+        truth: Simulator | None = None,
+        copies: bool = False,
+    ) -> Self:
         """As many patients of each, at most `patients`: almost every metric depends on the sample's size.
 
         The real samples depend on the seed and the size alone, so that every run meets the same real patients.
@@ -34,7 +51,7 @@ class Evidence:
             cohort.sample(n, np.random.default_rng([seed, number]))
             for number, cohort in enumerate((heldout, synthetic, train))
         ]
-        return cls(*drawn)
+        return cls(*drawn, truth=truth, copies=copies)
 
     def __post_init__(self) -> None:
         if len({len(self.heldout), len(self.synthetic), len(self.train)}) > 1:
@@ -49,14 +66,29 @@ class Evidence:
 
 def evaluate(evidence: Evidence) -> Scores:
     """Every metric of the suite, or the reason why it has no value."""
-    n = len(evidence)
     values, reasons = {}, {}
-    for name, metric in METRICS.items():
-        if n < metric.minimum:
-            reasons[name] = f"floor too low to judge: needs {metric.minimum:,} patients, has {n:,}"
-            continue
+    for name in METRICS:
         try:
-            values[name] = function(name)(*(getattr(evidence, part) for part in metric.uses))
+            values[name] = value(name, evidence)
         except NotJudged as reason:
             reasons[name] = str(reason)
-    return Scores(values, reasons, n)
+    return Scores(values, reasons, len(evidence))
+
+
+def value(name: str, evidence: Evidence) -> float:
+    """One metric of the suite.
+
+    Raises:
+        NotJudged: If the patients are too few, a part of the evidence is absent, the value would count 1 to 10 real
+            patients, or there is nothing to compute.
+    """
+    metric, n = METRICS[name], len(evidence)
+    if n < metric.minimum:
+        raise NotJudged(f"floor too low to judge: needs {metric.minimum:,} patients, has {n:,}")
+    parts = {part: getattr(evidence, part) for part in metric.uses}
+    for part, content in parts.items():
+        if content is None:
+            raise NotJudged(ABSENT[part])
+    if evidence.copies and metric.counts and 0 < count(name)(evidence.synthetic) < SMALLEST_SHOWN:
+        raise NotJudged(f"suppressed: it would count fewer than {SMALLEST_SHOWN} real patients")
+    return function(name)(*parts.values())

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ehrgen.data.cohort import Cohort
-from ehrgen.learning import likelihood, machine, model, sampling
+from ehrgen.learning import machine, model, sampling, scoring
 from ehrgen.learning.settings import Recipe, SamplingSettings, effective
 from ehrgen.params import load_yaml, section
 from pipeline.command import cell, run
@@ -26,8 +26,8 @@ def main() -> None:
     trained = model.load(Path("models") / variant / str(seed))
     cohort = sampling.sample(trained, people, settings, int(rng.integers(2**31)), here)
     cohort.save(Path("samples") / variant / str(seed))
-    found = likelihood.table(trained, real, settings, recipe.train.order, seed, here)
-    likelihood.save(found, Path("likelihoods") / variant / f"{seed}.parquet")
+    found = scoring.table(trained, real, settings, recipe.train.order, seed, here)
+    scoring.save(found, Path("likelihoods") / variant / f"{seed}.parquet")
     print(f"{variant} {seed}: {len(cohort)} patients, {len(cohort.diagnoses)} diagnoses; {len(found)} real ones scored")
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from ehrgen.data.cohort import Cohort
+from ehrgen.metrics.likelihood import Likelihood
 
 GENERIC = [f"{category}{digit}" for category in range(390, 420) for digit in range(6)]
 FEMALE, MALE, NEWBORN = ["V270", "64421"], ["1850", "60000"], ["V3000", "7742"]
@@ -66,3 +67,14 @@ def renumbered(original: Cohort, seed: int) -> Cohort:
         original.patients.assign(patient_id=original.patients["patient_id"].map(names)),
         original.diagnoses.assign(patient_id=original.diagnoses["patient_id"].map(names)),
     )
+
+
+def likelihood_of(heldout: Cohort, train: Cohort) -> Likelihood:
+    """What a generator might say of these patients: two nats a diagnosis, and a hundredth for each year of age."""
+    parts = []
+    for split, people in (("heldout", heldout), ("train", train)):
+        codes = people.diagnoses["patient_id"].value_counts(sort=False).reindex(people.patients["patient_id"])
+        nats = -2.0 * codes.to_numpy() - people.patients["age_years"].to_numpy() / 100
+        rows = {"patient_id": people.patients["patient_id"], "split": split, "log_likelihood": nats}
+        parts.append(pd.DataFrame({**rows, "codes": codes.to_numpy(dtype="int32")}))
+    return Likelihood(pd.concat(parts, ignore_index=True))

@@ -8,9 +8,13 @@ import numpy as np
 from ehrgen.data.cohort import Cohort
 from ehrgen.data.quality import SMALLEST_SHOWN
 from ehrgen.data.simulator import Simulator
+from ehrgen.metrics.likelihood import Likelihood
 from ehrgen.metrics.suite import METRICS, NotJudged, Scores, count, function
 
-ABSENT = {"truth": "no exact truth: the cohort is not simulated"}  # of optional evidence: what its absence means
+ABSENT = {  # of optional evidence: what its absence means
+    "truth": "no exact truth: the cohort is not simulated",
+    "likelihood": "the generator states no likelihood",
+}
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,7 @@ class Evidence:
         synthetic: The patients to be judged.
         train: Real patients that the generator has learnt from.
         truth: The process that all real patients come from, where it is known.
+        likelihood: What the generator thinks of real patients, where it says so.
         copies: Whether the patients to be judged are real ones, or hold copies of them: small counts stay hidden.
     """
 
@@ -30,6 +35,7 @@ class Evidence:
     train: Cohort
     truth: Simulator | None = None
     copies: bool = False
+    likelihood: Likelihood | None = None
 
     @classmethod
     def of(

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from ehrgen.files import replacing
+from ehrgen.metrics.entries import USES_AND_RISKS
 from ehrgen.metrics.metric import Metric
 
 VACUOUS = "vacuous"  # opens the reason of a rate without a denominator
@@ -121,6 +122,7 @@ METRICS: dict[str, Metric] = {
     "repeated_codes": Metric(
         "validity", "share", 0.0, 1.0, "lower", 0.0, 1, "visit = set of codes", counts="repeating_patients"
     ),
+    **USES_AND_RISKS,
 }
 FAMILIES = tuple(dict.fromkeys(metric.family for metric in METRICS.values()))
 HEADLINE = tuple(name for name, metric in METRICS.items() if metric.headline)

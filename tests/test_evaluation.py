@@ -11,7 +11,9 @@ def test_every_metric_has_a_value_or_a_reason():
     assert scores.metrics.keys() | scores.not_judged.keys() == METRICS.keys()
     assert not scores.metrics.keys() & scores.not_judged.keys()
     assert all(np.isfinite(value) for value in scores.metrics.values())
-    assert scores.not_judged == {"pair_r2": "floor too low to judge: needs 3,000 patients, has 150"}
+    assert scores.not_judged["pair_r2"] == "floor too low to judge: needs 3,000 patients, has 150"
+    assert scores.not_judged["nll_per_code"] == "the generator states no likelihood"
+    assert {name for name, metric in METRICS.items() if metric.minimum > 150} < scores.not_judged.keys()
     assert scores.patients == 150
 
 

@@ -5,14 +5,18 @@ import math
 import subprocess
 import sys
 from contextlib import suppress
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 import pytest
-from made_up import cohort, population, renumbered
+from made_up import cohort, likelihood_of, population, renumbered
+from sandbox import ROOT
 
+from ehrgen.data import simulator
 from ehrgen.data.cohort import Cohort
 from ehrgen.metrics import anchors
+from ehrgen.metrics.evaluation import Evidence
 from ehrgen.metrics.suite import (
     FAMILIES,
     HEADLINE,
@@ -25,9 +29,19 @@ from ehrgen.metrics.suite import (
     write_json,
 )
 
-REAL, OTHER = population(500, 1), population(500, 2)
+REAL, OTHER, TRAIN = (population(500, seed) for seed in (1, 2, 4))
+MOVED = [renumbered(patients, seed) for seed, patients in enumerate((REAL, OTHER, TRAIN))]
 COLLAPSED = anchors.collapsed(population(500, 3), 500, np.random.default_rng(0))
 DEGENERATE = (cohort([["4019"]]), cohort([["V3000 1850 1850"]], sex="F", age=[80.0]))
+
+PROCESS = simulator.load(ROOT / "ehrgen/data/simulator.npz")
+
+
+def value(name: str, heldout: Cohort, synthetic: Cohort, train: Cohort) -> float:
+    """One metric of this evidence, with a likelihood that depends on the records alone."""
+    evidence = Evidence(heldout, synthetic, train, truth=PROCESS, likelihood=likelihood_of(heldout, train))
+    return function(name)(*(getattr(evidence, part) for part in METRICS[name].uses))
+
 
 each = pytest.mark.parametrize("name", METRICS)
 
@@ -40,19 +54,20 @@ def test_is_described(name: str):
     assert metric.low < metric.high
     assert metric.minimum >= 1
     assert metric.ideal is None or metric.low <= metric.ideal <= metric.high
-    assert (metric.better == "match") or metric.ideal is not None
+    assert (metric.better == "match") or metric.ideal is not None or metric.family == "likelihood"  # entropy: unknown
+    assert set(metric.uses) <= {field.name for field in fields(Evidence)}
     assert metric.beside == "" or metric.beside in METRICS
 
 
 @each
 def test_ignores_the_order_of_patients(name: str):
-    expected = function(name)(REAL, OTHER)
-    assert function(name)(renumbered(REAL, 1), renumbered(OTHER, 2)) == pytest.approx(expected, rel=1e-9)
+    expected = value(name, REAL, OTHER, TRAIN)
+    assert value(name, *MOVED) == pytest.approx(expected, rel=1e-9)
 
 
 @pytest.mark.parametrize("name", [name for name, metric in METRICS.items() if metric.ideal is not None])
 def test_a_cohort_against_itself_is_ideal(name: str):
-    assert function(name)(REAL, REAL) == pytest.approx(METRICS[name].ideal, abs=1e-9)
+    assert value(name, REAL, REAL, REAL) == pytest.approx(METRICS[name].ideal, abs=1e-9)
 
 
 @each
@@ -62,9 +77,9 @@ def test_stays_in_its_range(name: str, synthetic: Cohort):
     if n == 1 < metric.minimum:
         return  # `evaluate` does not ask for it either
     with suppress(NotJudged):
-        value = function(name)(REAL.take(np.arange(n)), synthetic)
-        assert type(value) is float
-        assert metric.low <= value <= metric.high
+        found = value(name, REAL.take(np.arange(n)), synthetic, TRAIN.take(np.arange(n)))
+        assert type(found) is float
+        assert metric.low <= found <= metric.high
 
 
 # Twenty real patients have real lengths and shares: repeating them shows in the number of different things.
@@ -81,8 +96,8 @@ def test_every_metric_of_collapse_has_a_direction():
     ("name", "bad"), [*((name, COLLAPSED) for name in VARIETY), *((name, ONE_RECORD) for name in SPREAD)]
 )
 def test_a_collapsed_cohort_is_worse_than_a_real_one(name: str, bad: Cohort):
-    target = function(name)(REAL, REAL)
-    gap, noise = (METRICS[name].gap(function(name)(REAL, synthetic), target) for synthetic in (bad, OTHER))
+    target = value(name, REAL, REAL, TRAIN)
+    gap, noise = (METRICS[name].gap(value(name, REAL, synthetic, TRAIN), target) for synthetic in (bad, OTHER))
     assert gap > 3 * noise
 
 

@@ -1,10 +1,12 @@
 """Held-out real patients and the samples of one variant and seed -> reports/runs/VARIANT/SEED.json."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from ehrgen.data.cohort import Cohort
 from ehrgen.data.settings import CohortSettings
 from ehrgen.metrics.evaluation import Evidence, evaluate
+from ehrgen.metrics.likelihood import Likelihood
 from ehrgen.metrics.settings import EvaluateSettings
 from ehrgen.metrics.truth import known
 from ehrgen.params import load_yaml, section
@@ -20,12 +22,13 @@ def main() -> None:
     heldout, train = cohort.of_split("heldout"), cohort.of_split("train")
     generated = Cohort.load(Path("samples") / variant / str(seed))
     evidence = Evidence.of(heldout, generated, train, settings.patients, settings.seed, truth)
+    likelihood = Likelihood.load(Path("likelihoods") / variant / f"{seed}.parquet")
     if len(evidence) < settings.patients:
         print(
             f"{len(evidence):,} patients compared, not {settings.patients:,}: {len(heldout):,} are held out, "
             f"{len(train):,} were trained on and {len(generated):,} were sampled"
         )
-    evaluate(evidence).save(Path("reports/runs") / variant / f"{seed}.json")
+    evaluate(replace(evidence, likelihood=likelihood)).save(Path("reports/runs") / variant / f"{seed}.json")
 
 
 if __name__ == "__main__":

@@ -102,7 +102,7 @@ def test_the_estimate_counts_what_repro_would_run(clone: Sandbox):
         ("+loss.coocur=0", "params.yaml: loss: unknown key 'coocur'; known keys: age, age_form"),
         ("+evaluate.patient=9", "params.yaml: evaluate: unknown key 'patient'; known keys: patients"),
         ("+variants.x={loss: {aeg: 1}}", "variants.x.loss: unknown key 'aeg'; known keys: age, age_form"),
-        ("ablation.run=[multitask,lm]", "unknown variant 'lm'; known variants: age_matching, consistency"),
+        ("ablation.run=[multitask,lm]", "unknown variant 'lm'; known variants: age_matching, cooccur_observed"),
         ("loss.coocur=0", "Key 'coocur' is not in struct"),  # DVC's own refusal
     ],
 )

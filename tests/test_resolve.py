@@ -147,7 +147,7 @@ def test_a_typo_in_any_variant_lists_the_known_keys(name: str, key: str):
         (
             "ablation.run",
             ["multitask", "lm"],
-            "unknown variant 'lm'; known variants: age_matching, consistency",
+            "unknown variant 'lm'; known variants: age_matching, cooccur_observed",
         ),
         ("ablation.reference", "base", "unknown variant 'base'; known variants: age_matching"),
         ("ablation.headline", "base", "unknown variant 'base'"),

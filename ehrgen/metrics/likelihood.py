@@ -1,6 +1,6 @@
 """What the generator itself thinks of real patients: log-likelihoods, and who can be recognised by them.
 
-One parquet file a run, `samples/VARIANT/SEED.likelihood.parquet`, a row a real patient:
+One parquet file a run, `likelihoods/VARIANT/SEED.parquet`, a row a real patient; `sample` draws them from each split:
 
     patient_id      int64    as in the cohort
     split           string   `train` or `heldout`; the pair (split, patient_id) is unique
@@ -23,8 +23,6 @@ import pyarrow as pa
 from jaxtyping import Float
 from numpy import ndarray
 
-from ehrgen.data.cohort import Cohort
-from ehrgen.files import replacing
 from ehrgen.metrics import ranking
 
 COLUMNS = {"patient_id": "int64", "split": "str", "log_likelihood": "float64", "codes": "int32"}
@@ -67,67 +65,59 @@ class Likelihood:
         except pa.ArrowException as error:
             raise LikelihoodError(f"{path}: not readable as parquet ({error}); sample again") from error
 
-    def save(self, path: Path) -> None:
-        """Write the table; an older one is replaced once this is complete."""
-        with replacing(path) as temporary:
-            self.rows[list(COLUMNS)].to_parquet(temporary, index=False)
-
-    def of(self, cohort: Cohort, split: str) -> pd.DataFrame:
-        """The rows of the cohort's patients, in their order.
+    def of(self, split: str) -> pd.DataFrame:
+        """The rows of the patients of a split.
 
         Raises:
-            LikelihoodError: If a patient has no row in that split.
+            LikelihoodError: If there is none.
         """
-        rows = self.rows[self.rows["split"] == split].set_index("patient_id")
-        wanted = cohort.patients["patient_id"]
-        absent = ~wanted.isin(rows.index)
-        if absent.any():
-            raise LikelihoodError(
-                f"likelihood: {absent.sum()} of {len(wanted)} patients have no row of split '{split}'; sample again"
-            )
-        return rows.loc[wanted]
+        rows = self.rows[self.rows["split"] == split]
+        if rows.empty:
+            raise LikelihoodError(f"likelihood: no patient of split '{split}'; sample again")
+        return rows
 
 
-def nll_per_code(heldout: Cohort, likelihood: Likelihood) -> float:
+def nll_per_code(likelihood: Likelihood) -> float:
     """Nats that the generator needs for one diagnosis of a held-out patient, 0 up; ln V for a coin of V sides.
 
     Good is low. Nothing that is only sampled can cheat here, but a model that reads the record it is to predict can:
     then it is far below what any other generator reaches, and samples worse.
     """
-    rows = likelihood.of(heldout, "heldout")
+    rows = likelihood.of("heldout")
     return float(-rows["log_likelihood"].sum() / rows["codes"].sum())
 
 
-def bits_per_patient(heldout: Cohort, likelihood: Likelihood) -> float:
+def bits_per_patient(likelihood: Likelihood) -> float:
     """Bits that the generator needs for the whole record of a held-out patient given sex and age, 0 up.
 
     Good is low, and comparable only between generators of the same records: longer ones take more bits. A generator
     that drops what it cannot encode looks better than it is.
     """
-    return float(-likelihood.of(heldout, "heldout")["log_likelihood"].mean() / math.log(2))
+    return float(-likelihood.of("heldout")["log_likelihood"].mean() / math.log(2))
 
 
-def likelihood_membership_auc(heldout: Cohort, train: Cohort, likelihood: Likelihood) -> float:
+def likelihood_membership_auc(likelihood: Likelihood) -> float:
     """P(a training patient's log-likelihood per code is above a held-out one's), ties half: 0.5 is ideal, 1 a leak.
 
     The attack of somebody who holds the model. A memorising generator is found out even if it never samples a copy.
     """
-    return ranking.auroc(*_members(heldout, train, likelihood))
+    return ranking.auroc(*_members(likelihood))
 
 
-def likelihood_membership_tpr(heldout: Cohort, train: Cohort, likelihood: Likelihood) -> float:
+def likelihood_membership_tpr(likelihood: Likelihood) -> float:
     """Share of training patients recognised by their likelihood at 1 % false alarms: 0.01 is ideal, 1 a leak.
 
     Few who are recognised with certainty are a leak that the mean over all hides.
     """
-    return ranking.tpr_at_fpr(*_members(heldout, train, likelihood), LOW_FPR)
+    return ranking.tpr_at_fpr(*_members(likelihood), LOW_FPR)
 
 
-def _members(heldout: Cohort, train: Cohort, likelihood: Likelihood) -> tuple[ndarray, Float[ndarray, " n"]]:
-    """Whether each patient was trained on, and the log-likelihood per code."""
-    parts = [likelihood.of(train, "train"), likelihood.of(heldout, "heldout")]
-    scores = [(rows["log_likelihood"] / rows["codes"]).to_numpy() for rows in parts]
-    return np.repeat([True, False], [len(train), len(heldout)]), np.concatenate(scores)
+def _members(likelihood: Likelihood) -> tuple[ndarray, Float[ndarray, " n"]]:
+    """Whether each patient was trained on, and the log-likelihood per code; equally many of both."""
+    parts = [likelihood.of("train"), likelihood.of("heldout")]
+    n = min(map(len, parts))
+    scores = [(rows["log_likelihood"] / rows["codes"]).to_numpy()[:n] for rows in parts]
+    return np.repeat([True, False], n), np.concatenate(scores)
 
 
 def _refuse(bad: ndarray, what: str) -> None:

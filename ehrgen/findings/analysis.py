@@ -50,7 +50,7 @@ SEX = (
     Claim(213, "sex-neutral codes contributed to mode collapse", _change("coverage", "replica_no_sex"), Recovers()),
     Claim(214, "use code rules in post-processing", _change("sex_violations", RULED, REPAIRED), Recovers(0.9)),
     Claim(215, "save computation", ExtraTime(REPLICA, "replica_no_sex"), COSTS),
-    Claim(224, "curriculum: sex off after convergence", _change("sex_violations", "curriculum", BASE), Harmless()),
+    Claim(224, "curriculum: sex off after convergence", _change("sex_violations", "curriculum", "heads"), Harmless()),
     Claim(271, "accuracy > 99.5% explains it: no leak", _trained("knowledge owed to the prompt", "sex"), HONEST),
 )
 AGE = (

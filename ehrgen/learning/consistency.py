@@ -4,9 +4,10 @@ The analysed heads read decoder states, and every state attends to the prompt th
 is predicted from expected category shares by a classifier that was fitted on observed training histories before
 training and does not learn, so the only way to lower the loss is to expect codes that fit the patient.
 
-What is given up: codes of one category are not told apart; histories are read as teacher forcing reads them, each
-next code after the true ones; and a model can go below the loss of observed histories by exaggerating what is
-typical of an age or a sex, so the value to end near is that loss, not 0.
+What is given up: codes of one category are not told apart, and histories are read as teacher forcing reads them, each
+next code after the true ones. Expected shares hold less chance than drawn codes, so a faithful model can cost less than
+observed histories do (simulated patients not trained on, LM alone: age 0.70 nats, their own codes 0.81; sex 0.599 and
+0.603). What is lower still is had by exaggerating what is typical of an age or a sex: 0 is not where to end.
 
 Axes: B patients, C categories, L labels, P patients of the training split.
 """

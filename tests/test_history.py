@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from ehrgen.learning import history
 from ehrgen.learning.history import Epoch, Means, Row
+from ehrgen.learning.probes import ProbeFacts
 
 WEIGHTS = {"lm": 1.0, "sex": 2.5}
 
@@ -104,3 +105,15 @@ def test_constants_are_told_from_what_has_a_reason_for_no_gradient(value, norms,
         tally.add({"lm": 2.0, "sex": value}, weights, 1.0)
         tally.add_gradients({"lm": 1.0, "sex": norm}, {}, weights, ["lm", "sex"] if scored else ["lm"])
     assert list(tally.constants(1)) == (["sex"] if constant else [])
+
+
+def test_further_columns_are_those_of_the_probes(tmp_path):
+    probed = [field.name for field in fields(ProbeFacts)]
+    assert [field.name for field in fields(Row)][-len(probed) :] == probed
+    tally = Epoch()
+    tally.add({"lm": 2.0, "sex": 1.0}, WEIGHTS, 1.0)
+    tally.add_gradients({"lm": 1.0, "sex": 1.0}, {}, WEIGHTS, ["lm", "sex"])
+    history.write(tally.rows(1, 3.0, {"sex": {"majority": 0.75, "accuracy": None}}), tmp_path / "0.csv")
+    with (tmp_path / "0.csv").open(newline="", encoding="utf-8") as stream:
+        lm, sex = csv.DictReader(stream)
+    assert (lm["majority"], sex["majority"], sex["accuracy"]) == ("", "0.75", "")

@@ -15,7 +15,7 @@ from ehrgen.data.vocabulary import BOS, EOS, VISIT
 from ehrgen.learning import objectives, probes
 from ehrgen.learning.batches import Batch
 from ehrgen.learning.model import Output
-from ehrgen.learning.probes import LEAK_SHARE, ProbeError, ProbeFacts, Probes, warning
+from ehrgen.learning.probes import LEAK_SHARE, ProbeError, ProbeFacts, Probes, leaks
 from ehrgen.learning.training import Learner
 
 SURE = 20.0
@@ -130,7 +130,9 @@ def test_a_model_that_sees_no_code_leaks():
         assert found.accuracy > 0.95 and found.accuracy_codes_shuffled == pytest.approx(found.accuracy, abs=0.03)
         assert found.accuracy_prompts_shuffled < 0.75
         assert found.value_codes_shuffled < 0.5 * found.chance < found.chance < found.value_prompts_shuffled
-        assert found.leaky and warning(name, found).startswith(f"warning: {name} is leaky: ")
+        assert found.leaky
+    said = leaks(3, facts, {"lm": 1.0, "age": 0.0, "sex": 1.0, "cooccur": 1.0})
+    assert list(said) == ["sex"] and said["sex"].startswith("epoch 3: sex is leaky: ")
 
 
 def test_a_model_that_sees_no_prompt_does_not():

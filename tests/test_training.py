@@ -1,5 +1,6 @@
 import itertools
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from ehrgen.learning.checkpoint import Checkpoint
 from ehrgen.learning.history import Row
 from ehrgen.learning.model import Output, PromptBart
 from ehrgen.learning.objectives import NothingToScoreError
+from ehrgen.learning.probes import ProbeFacts
 from ehrgen.learning.settings import LossSettings, Recipe
 from ehrgen.learning.training import Learner, TrainingError, train
 from ehrgen.learning.weighting import SCHEMES, WeightingError
@@ -240,10 +242,10 @@ def test_schedules_that_leave_nothing_are_an_error():
 
 def test_a_constant_is_named_once_in_the_log(tmp_path: Path, capsys: pytest.CaptureFixture):
     trained(recipe(epochs=2, cooccur_form="observed"), tmp_path / "observed")
-    (warning,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("warning")]
+    (warning,) = [line for line in capsys.readouterr().out.splitlines() if "cooccur is" in line]
     assert warning.startswith("warning: epoch 1: cooccur is a constant: value ") and "set loss.cooccur to 0" in warning
     trained(recipe(epochs=1), tmp_path / "expected")
-    assert "warning" not in capsys.readouterr().out
+    assert "constant" not in capsys.readouterr().out
 
 
 def test_not_a_number_stops_with_step_objective_and_shape():
@@ -311,3 +313,29 @@ def test_a_total_without_a_path_to_any_parameter_is_an_error():
     settings = recipe(lm=0, age=0, sex=0, cooccur=1, cooccur_form="observed")
     with pytest.raises(TrainingError, match="step 0: no objective with a weight reaches a parameter: cooccur"):
         Learner(settings, tiny(), matrices(), here()).epoch(1)
+
+
+def test_rows_carry_what_the_probes_found():
+    learner = Learner(recipe(epochs=1), tiny(), matrices(), here())
+    rows = learner.epoch(1)
+    found = learner.probes.measure(learner.model)
+    for row in rows:
+        assert asdict(found[row.objective]).items() <= asdict(row).items()
+    assert {row.objective: row.accuracy is None for row in rows} == {
+        "lm": True,
+        "age": False,
+        "sex": False,
+        "cooccur": True,
+    }
+
+
+def test_a_leak_is_named_once_in_the_log(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture):
+    learner = Learner(recipe(epochs=2), tiny(), matrices(), here())
+    leaky = ProbeFacts(0.1, 0.7, 1.0, 0.1, 0.99, 3.0, 0.5, 0.6, 0.5)
+    measured = learner.probes.measure(learner.model) | {"sex": leaky}
+    monkeypatch.setattr(learner.probes, "measure", lambda model: measured)
+    learner.epoch(1)
+    (said,) = capsys.readouterr().out.splitlines()
+    assert said.startswith("warning: epoch 1: sex is leaky: 99% right with the codes of other patients")
+    learner.epoch(2)
+    assert not capsys.readouterr().out

@@ -10,6 +10,7 @@ grad_norm      L2 norm of the unweighted gradient on the shared parameters, mean
 grad_share     weight x grad_norm, mean over the measured steps, / sum of the same, 0 to 1
 grad_cosine    cosine of that gradient with that of lm, mean over the measured steps that have both, -1 to 1
 validation_nll nats per symbol on the validation split under the inputs the sampler has (one value an epoch)
+the others     of `probes.ProbeFacts`: on validation patients after the epoch, as they are and with prompts exchanged
 
 A field is empty where there was nothing to measure.
 """
@@ -36,6 +37,15 @@ class Row:
     grad_share: float
     grad_cosine: float | None
     validation_nll: float
+    validation_value: float | None = None
+    chance: float | None = None
+    accuracy: float | None = None
+    value_codes_shuffled: float | None = None
+    accuracy_codes_shuffled: float | None = None
+    value_prompts_shuffled: float | None = None
+    accuracy_prompts_shuffled: float | None = None
+    probe_accuracy: float | None = None
+    majority: float | None = None
 
 
 class Means:

@@ -135,13 +135,16 @@ class Probes:
         }
 
 
-def warning(name: str, facts: ProbeFacts) -> str:
-    """One line for the log about an objective that is leaky."""
-    return (
-        f"warning: {name} is leaky: {facts.accuracy_codes_shuffled:.0%} right with the codes of other patients, where "
-        f"the commonest label is right for {facts.majority:.0%}; it reads the prompt (a classifier of the patients' "
-        f"own codes reaches {facts.probe_accuracy:.0%})"
-    )
+def leaks(epoch: int, facts: Mapping[str, ProbeFacts], weights: Mapping[str, float]) -> dict[str, str]:
+    """What to say of objectives with a weight that are leaky, by name."""
+    return {
+        name: f"epoch {epoch}: {name} is leaky: {found.accuracy_codes_shuffled:.0%} right with the codes of other "
+        f"patients, where the commonest label is right for {found.majority:.0%}; it reads the prompt (a classifier of "
+        f"the patients' own codes reaches {found.probe_accuracy:.0%}): set loss.{name}_form to consistency or "
+        f"loss.{name} to 0"
+        for name, found in facts.items()
+        if found.leaky and weights[name] > 0
+    }
 
 
 @dataclass

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from dataclasses import asdict
 from itertools import chain
 
 import numpy as np
@@ -19,6 +20,7 @@ from ehrgen.learning.history import Epoch, Means, Row
 from ehrgen.learning.machine import Machine
 from ehrgen.learning.model import PromptBart
 from ehrgen.learning.optimizer import adamw, pace
+from ehrgen.learning.probes import Probes, leaks
 from ehrgen.learning.schedules import Schedules
 from ehrgen.learning.settings import Recipe
 from ehrgen.learning.weighting import SCHEMES
@@ -79,6 +81,7 @@ class Learner:
         self.schedules = Schedules(recipe.loss.schedules, self.training)
         self.rows: list[Row] = []
         self.warned: set[str] = set()
+        self.probes = Probes(recipe, self.training, self.validation, self.objectives, machine)
         self.optimizer = adamw(self.model, settings)
         per_epoch = len(plan(np.diff(self.training.offsets) - 1, settings.batch_tokens, None))
         self.steps_per_epoch, self.total_steps = per_epoch, per_epoch * settings.epochs
@@ -100,8 +103,10 @@ class Learner:
             step += 1
         if silent := set(self.objectives) - set(tally.value.mean):
             raise TrainingError(f"epoch {number}: no batch gave {', '.join(sorted(silent))} anything to score")
-        self._warn(tally.constants(number))
-        added = tally.rows(number, self.validation_nll())
+        facts = self.probes.measure(self.model)
+        self._warn(tally.constants(number) | leaks(number, facts, tally.weight.mean))
+        columns = {name: asdict(found) for name, found in facts.items()}
+        added = tally.rows(number, self.validation_nll(), columns)
         self.rows += added
         return added
 

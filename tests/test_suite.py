@@ -24,6 +24,7 @@ from ehrgen.metrics.suite import (
     NotJudged,
     Scores,
     ScoresError,
+    count,
     function,
     rounded,
     write_json,
@@ -33,16 +34,24 @@ REAL, OTHER, TRAIN = (population(500, seed) for seed in (1, 2, 4))
 MOVED = [renumbered(patients, seed) for seed, patients in enumerate((REAL, OTHER, TRAIN))]
 COLLAPSED = anchors.collapsed(population(500, 3), 500, np.random.default_rng(0))
 DEGENERATE = (cohort([["4019"]]), cohort([["V3000 1850 1850"]], sex="F", age=[80.0]))
-
-PROCESS = simulator.load(ROOT / "ehrgen/data/simulator.npz")
+TRUTH = simulator.load(ROOT / "ehrgen" / "data" / "simulator.npz")
 
 
 def value(name: str, heldout: Cohort, synthetic: Cohort, train: Cohort) -> float:
-    """One metric of this evidence, with a likelihood that depends on the records alone."""
-    evidence = Evidence(heldout, synthetic, train, truth=PROCESS, likelihood=likelihood_of(heldout, train))
-    return function(name)(*(getattr(evidence, part) for part in METRICS[name].uses))
+    """One metric of this evidence, with a likelihood that depends on the records alone.
+
+    Skips the test of one that needs what these cohorts do not have.
+    """
+    evidence = Evidence(heldout, synthetic, train, truth=TRUTH, likelihood=likelihood_of(heldout, train))
+    try:
+        return function(name)(*(getattr(evidence, part) for part in METRICS[name].uses))
+    except NotJudged as reason:
+        if name in UNREADABLE:
+            pytest.skip(str(reason))
+        raise
 
 
+UNREADABLE = {"sex_probe"}  # these patients have hardly any code that tells the sex: see test_conditioning
 each = pytest.mark.parametrize("name", METRICS)
 
 
@@ -59,15 +68,26 @@ def test_is_described(name: str):
     assert metric.beside == "" or metric.beside in METRICS
 
 
+@pytest.mark.parametrize("name", [name for name, metric in METRICS.items() if metric.counts])
+def test_a_metric_that_counts_patients_says_how_many(name: str):
+    assert type(count(name)(REAL)) is int
+    assert 0 <= count(name)(REAL) <= len(REAL)
+
+
 @each
 def test_ignores_the_order_of_patients(name: str):
     expected = value(name, REAL, OTHER, TRAIN)
-    assert value(name, *MOVED) == pytest.approx(expected, rel=1e-9)
+    assert value(name, *MOVED) == pytest.approx(expected, rel=1e-9, abs=1e-12)
 
 
-@pytest.mark.parametrize("name", [name for name, metric in METRICS.items() if metric.ideal is not None])
+OF_REAL_PATIENTS = [name for name, metric in METRICS.items() if metric.ideal is not None and "heldout" in metric.uses]
+# An unbiased estimate of 0 falls below it for a sample compared with itself.
+OFF = {"mmd": 2 / len(REAL)}
+
+
+@pytest.mark.parametrize("name", OF_REAL_PATIENTS)
 def test_a_cohort_against_itself_is_ideal(name: str):
-    assert value(name, REAL, REAL, REAL) == pytest.approx(METRICS[name].ideal, abs=1e-9)
+    assert value(name, REAL, REAL, REAL) == pytest.approx(METRICS[name].ideal, abs=OFF.get(name, 1e-9))
 
 
 @each

@@ -24,7 +24,8 @@ def r2(p: Num[ndarray, " V"], q: Num[ndarray, " V"], what: str) -> float:
         >>> r2(np.array([1.0, 2.0, 3.0]), np.array([1.0, 2.0, 4.0]), "code")
         0.5
     """
-    return r2_of_sums(((p - q) ** 2).sum(), p.sum(), (p**2).sum(), len(p), what)
+    residual, total, squares = (float(values.sum()) for values in ((p - q) ** 2, p, p**2))
+    return r2_of_sums(residual, total, squares, len(p), what)
 
 
 def r2_of_sums(residual: float, total: float, squares: float, size: int, what: str) -> float:

@@ -23,6 +23,8 @@ PERMUTED, PERMUTATIONS = 500, 499  # patients of either cohort, and how often th
 class Balls:
     """How far the points of one cohort lie within the balls around those of the other, 0 to 1 or a count.
 
+    Axes: P real and S synthetic points.
+
     Attributes:
         synthetic_inside: Whether each synthetic point lies in any ball around a real one.
         real_inside: Whether each real point lies in any ball around a synthetic one.
@@ -30,9 +32,9 @@ class Balls:
         occupied: Whether the ball around each real point holds any synthetic one.
     """
 
-    synthetic_inside: Float[ndarray, " P"]
+    synthetic_inside: Float[ndarray, " S"]
     real_inside: Float[ndarray, " P"]
-    synthetic_count: Float[ndarray, " P"]
+    synthetic_count: Float[ndarray, " S"]
     occupied: Float[ndarray, " P"]
 
 
@@ -91,14 +93,53 @@ def mmd_p(real: Cohort, synthetic: Cohort, train: Cohort) -> float:
     means that 500 patients are enough to notice a difference; copies pass. Equal values count in full, as they must
     for a test to be valid.
     """
-    width = median_distance(train)
     parts = [points(train, cohort)[records.subset(cohort, PERMUTED)] for cohort in (real, synthetic)]
-    n, pooled = len(parts[0]), np.concatenate(parts)
-    if n < 2:
-        raise NotJudged("one patient cannot be divided anew")
-    kernel = np.exp(np.concatenate(list(squared_distances(pooled, pooled))) / (-2 * width))
-    sides = np.ones((2 * n, PERMUTATIONS + 1))
-    sides[n:] = -1
+    pooled = np.concatenate(parts)
+    distances = np.concatenate(list(squared_distances(pooled, pooled)))
+    return permutation_p(np.exp(distances / (-2 * median_distance(train))))
+
+
+def radii(where: Float[ndarray, "P D"]) -> Float[ndarray, " P"]:
+    """Squared distance of each point to the 5th nearest other one.
+
+    Raises:
+        NotJudged: If there are not so many others.
+    """
+    if len(where) <= NEIGHBOURS:
+        raise NotJudged(f"{len(where)} patients have no {NEIGHBOURS} neighbours each")
+    # a point's distance of 0 to itself is the smallest, or one of them
+    return np.concatenate(
+        [np.partition(block, NEIGHBOURS, axis=1)[:, NEIGHBOURS] for block in squared_distances(where, where)]
+    )
+
+
+def balls(
+    ours: Float[ndarray, "P D"],
+    theirs: Float[ndarray, "S D"],
+    our_radius: Float[ndarray, " P"],
+    their_radius: Float[ndarray, " S"],
+) -> Balls:
+    """Which real and synthetic points lie in which balls, given their places and squared radii."""
+    inside, count, start = [], [], 0
+    real_inside, nearest = np.zeros(len(ours)), np.full(len(ours), np.inf)
+    for block in squared_distances(theirs, ours):
+        own = their_radius[start : start + len(block), None]
+        within = _inside(block, our_radius)
+        inside.append(within.max(axis=1))
+        count.append(within.sum(axis=1))
+        real_inside = np.maximum(real_inside, _inside(block, own).max(axis=0))
+        nearest = np.minimum(nearest, block.min(axis=0))
+        start += len(block)
+    return Balls(np.concatenate(inside), real_inside, np.concatenate(count), _inside(nearest, our_radius))
+
+
+def permutation_p(kernel: Float[ndarray, "N N"]) -> float:
+    """Share of random halves, the given one among them, whose discrepancy is at least that of the given halves.
+
+    Args:
+        kernel: Similarity of all points, the first half of them of one kind, the second of the other.
+    """
+    sides = np.repeat([1.0, -1.0], len(kernel) // 2)[:, None] * np.ones(PERMUTATIONS + 1)
     sides[:, 1:] = np.random.default_rng(0).permuted(sides[:, 1:], axis=0)
     # at equal sizes the unbiased statistic rises in a straight line with the sum of like minus unlike pairs
     statistic = np.einsum("ib,ib->b", sides, kernel @ sides).round(6)
@@ -107,31 +148,12 @@ def mmd_p(real: Cohort, synthetic: Cohort, train: Cohort) -> float:
 
 @remembered
 def _radii(train: Cohort, cohort: Cohort) -> Float[ndarray, " P"]:
-    """Squared distance of each patient to the 5th nearest other one of the cohort."""
-    where = points(train, cohort)
-    if len(where) <= NEIGHBOURS:
-        raise NotJudged(f"{len(where)} patients have no {NEIGHBOURS} neighbours each")
-    # the patient's own distance of 0 is the smallest or one of them
-    return np.concatenate(
-        [np.partition(block, NEIGHBOURS, axis=1)[:, NEIGHBOURS] for block in squared_distances(where, where)]
-    )
+    return radii(points(train, cohort))
 
 
 @remembered
 def _balls(real: Cohort, synthetic: Cohort, train: Cohort) -> Balls:
-    ours, theirs = points(train, real), points(train, synthetic)
-    real_radius, synthetic_radius = _radii(train, real), _radii(train, synthetic)
-    inside, count, real_inside = [], [], np.zeros(len(ours))
-    nearest, start = np.full(len(ours), np.inf), 0
-    for block in squared_distances(theirs, ours):
-        own = synthetic_radius[start : start + len(block), None]
-        within = _inside(block, real_radius)
-        inside.append(within.max(axis=1))
-        count.append(within.sum(axis=1))
-        real_inside = np.maximum(real_inside, _inside(block, own).max(axis=0))
-        nearest = np.minimum(nearest, block.min(axis=0))
-        start += len(block)
-    return Balls(np.concatenate(inside), real_inside, np.concatenate(count), _inside(nearest, real_radius))
+    return balls(points(train, real), points(train, synthetic), _radii(train, real), _radii(train, synthetic))
 
 
 def _inside(distance: Float[ndarray, "..."], radius: Float[ndarray, "..."]) -> Float[ndarray, "..."]:

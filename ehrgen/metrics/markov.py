@@ -20,6 +20,7 @@ from ehrgen.metrics.brackets import CELLS, cell_of
 from ehrgen.metrics.people import assembled, train_visits
 from ehrgen.metrics.suite import NotJudged
 
+TRIES = 5  # to draw a new code that is new
 SMOOTHING = 5  # transitions' worth of what is usual added to each code and each context
 
 
@@ -84,15 +85,21 @@ class Chain:
     def next_visit(self, now: sparse.csr_array, cell: Int[ndarray, " N"], rng: np.random.Generator) -> sparse.csr_array:
         """The visit after each of these: the codes that stay, and as many draws of new codes as is usual.
 
-        A draw may hit a code that is there already, which then counts once. Without any code a visit keeps those it
-        had before: a visit has a code.
+        A draw of a code that the visit before had is not new, and drawn again; one that still hits such a code, or
+        another draw, is lost. Without any code a visit keeps those it had before: a visit has a code.
         """
         entry = now.tocoo()
         kept = rng.random(now.nnz) < self.stays[entry.col]
         draws = np.array([rng.choice(self.sizes[one]) for one in cell], dtype=np.int64)
         visit = np.repeat(np.arange(len(cell)), draws)
-        code = self._new_codes(now, cell, visit, rng)
-        row, column = np.append(entry.row[kept], visit[code >= 0]), np.append(entry.col[kept], code[code >= 0])
+        had = entry.row.astype(np.int64) * now.shape[1] + entry.col
+        new = np.empty(0, dtype=np.int64)
+        for _ in range(TRIES):
+            code = self._new_codes(now, cell, visit, rng)
+            place = visit * now.shape[1] + code
+            fine = (code >= 0) & ~np.isin(place, had)
+            new, visit = np.append(new, place[fine]), visit[~fine]
+        row, column = np.divmod(np.append(had[kept], new), now.shape[1])
         found = sparse.csr_array((np.ones(len(row), now.dtype), (row, column)), shape=now.shape)
         found.sum_duplicates()
         found.data[:] = 1

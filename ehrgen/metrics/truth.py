@@ -11,13 +11,15 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Float
+from numpy import ndarray
 
 from ehrgen.data import simulator
 from ehrgen.data.cohort import AGE_BRACKETS, SEXES, Cohort
 from ehrgen.data.settings import CohortSettings
 from ehrgen.data.simulator import Simulator
 from ehrgen.metrics import incidence
-from ehrgen.metrics.brackets import bracket_of, sex_of
+from ehrgen.metrics.brackets import CELLS, cell_of
 from ehrgen.metrics.memory import remembered
 from ehrgen.metrics.suite import NotJudged
 
@@ -72,26 +74,22 @@ def distance(synthetic: Cohort, truth: Simulator) -> Distance:
         NotJudged: If no sex and age bracket has enough patients.
     """
     codes = np.union1d(truth.codes.astype(object), incidence.distinct_codes(synthetic))
-    column = pd.Index(codes).get_indexer(truth.codes.astype(object))
-    visits, sex, bracket = incidence.first_visit_codes(synthetic, codes), sex_of(synthetic), bracket_of(synthetic)
-    marginal = _spread_out(truth.code_probability(), column, len(codes))
-    patients, sums = [], []
-    for which, letter in enumerate(SEXES):
-        for number in range(len(AGE_BRACKETS)):
-            rows = np.flatnonzero((sex == which) & (bracket == number))
-            if len(rows) < FEWEST:
-                continue
-            q = visits[rows].mean(axis=0)
-            p = _spread_out(truth.code_probability(letter, number), column, len(codes))
-            noise = (q * (1 - q)).sum() / (len(rows) - 1)
-            patients.append(len(rows))
-            sums.append([((q - p) ** 2).sum() - noise, ((p - p.mean()) ** 2).sum(), ((p - marginal) ** 2).sum()])
-    if not patients:
+    exact = np.zeros((CELLS + 1, len(codes)))
+    exact[:, pd.Index(codes).get_indexer(truth.codes.astype(object))] = _exact(truth)
+    visits, cell = incidence.first_visit_codes(synthetic, codes), cell_of(synthetic)
+    size = np.bincount(cell, minlength=CELLS)
+    sums = []
+    for one in np.flatnonzero(size >= FEWEST):
+        p, q = exact[one], visits[cell == one].mean(axis=0)
+        noise = (q * (1 - q)).sum() / (size[one] - 1)
+        sums.append([((q - p) ** 2).sum() - noise, ((p - p.mean()) ** 2).sum(), ((p - exact[-1]) ** 2).sum()])
+    if not sums:
         raise NotJudged(f"no sex and age bracket has {FEWEST} synthetic patients; evaluate more patients")
-    return Distance(*np.average(sums, axis=0, weights=patients).tolist())
+    return Distance(*np.average(sums, axis=0, weights=size[size >= FEWEST]).tolist())
 
 
-def _spread_out(values: np.ndarray, column: np.ndarray, size: int) -> np.ndarray:
-    out = np.zeros(size)
-    out[column] = values
-    return out
+@remembered
+def _exact(truth: Simulator) -> Float[ndarray, "rows V"]:
+    """P(code) of the cells of `brackets`, then of all patients."""
+    cells = [truth.code_probability(sex, bracket) for sex in SEXES for bracket in range(len(AGE_BRACKETS))]
+    return np.stack([*cells, truth.code_probability()])

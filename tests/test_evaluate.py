@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_up import population
+from made_up import likelihood_of, population
 from ruamel.yaml import YAML
 from sandbox import ROOT
 
@@ -34,6 +34,10 @@ def write_params(cohort: dict) -> None:
 
 def evaluated(synthetic: Cohort, monkeypatch: pytest.MonkeyPatch) -> Scores:
     synthetic.save(Path("samples/base/0"))
+    cohort = Cohort.load(Path("data/cohort"))
+    stated = likelihood_of(*(cohort.of_split(split) for split in ("heldout", "train")))
+    Path("likelihoods/base").mkdir(parents=True, exist_ok=True)
+    stated.rows.to_parquet(Path("likelihoods/base/0.parquet"), index=False)
     monkeypatch.setattr(sys, "argv", ["evaluate", "base", "0"])
     evaluate.main()
     return Scores.load(Path("reports/runs/base/0.json"))
@@ -43,6 +47,7 @@ def test_evaluate_is_silent_where_nothing_is_capped(project, monkeypatch, capsys
     scores = evaluated(population(200, 2), monkeypatch)
     assert scores.patients == 150
     assert scores.metrics.keys() | scores.not_judged.keys() == METRICS.keys()
+    assert scores.metrics["nll_per_code"] > 2, "the generator's likelihood is read"
     assert capsys.readouterr().out == ""
 
 

@@ -56,8 +56,8 @@ def repeated_code_r2(real: Cohort, synthetic: Cohort) -> float:
 def new_code_r2(real: Cohort, synthetic: Cohort) -> float:
     """Explained variance, over codes, of how often a code is in a visit and was not in the one before, up to 1.
 
-    Good is the floor, below 0 is bad: what is new follows no real pattern. Repeats earn nothing here, codes drawn as
-    frequently as in life do: what leads to what is the matter of `sequential_pair_r2`; copies pass.
+    Good is the floor; visits drawn one by one are bad, at 0 or below: what is chronic counts as new in them. Repeats
+    earn nothing here, but what leads to what is not asked: that is the matter of `sequential_pair_r2`; copies pass.
     """
     shares = ((found.after - found.both).mean(axis=0) for found in _both_cohorts(real, synthetic))
     return agreement.r2(*shares, "new code")

@@ -8,12 +8,14 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test smoke lint
+.PHONY: help setup repro autopsy test smoke lint metrics-check
 
 help:
 	@echo 'make repro   the ablation of params.yaml: prepare, train, sample, measure, compare'
+	@echo 'make autopsy the system whose collapse started this, and each repair of it -> studies/autopsy'
 	@echo 'make smoke   the same stages on a tiny cohort, in a temporary copy'
 	@echo 'make test    format, lint and tests'
+	@echo 'make metrics-check   the metrics against reference generators whose faults are known'
 	@echo 'make lint    format and lint alone'
 
 setup: $(READY)
@@ -34,6 +36,12 @@ repro: $(READY)
 	@.venv/bin/dvc stage list --name-only | sed -n 's/^train@//p' | xargs -P $(JOBS) -I CELL sh -c \
 		'for stage in train sample evaluate; do .venv/bin/dvc --wait-for-lock repro --quiet -s $$stage@CELL || exit 255; done'
 	.venv/bin/dvc repro
+
+autopsy: $(READY)
+	@.venv/bin/python -m scripts.study autopsy --jobs $(JOBS)
+
+metrics-check: $(READY)
+	@.venv/bin/python -m scripts.metrics_check
 
 smoke: $(READY)
 	@.venv/bin/python tests/smoke.py

@@ -1,0 +1,39 @@
+"""The tables of README.md are those of the committed reports."""
+
+import json
+from pathlib import Path
+
+from scripts.readme_tables import ROOT, filled
+
+CONTENT = {
+    "reference": "base",
+    "variants": {
+        "bare": {},
+        "base": {"pair_r2": {"mean": 0.7, "half_width": 0.02, "seeds": 3}, "coverage": {"mean": 0.9, "seeds": 1}},
+    },
+    "anchors": {"memoriser": {"pair_r2": 0.79}, "floor": {"pair_r2": 0.8, "sex_violations": 0.0, "coverage": 1.0}},
+    "vacuous": {"bare": ["sex_violations"]},
+}
+
+
+def test_tables_by_hand(tmp_path: Path):
+    (tmp_path / "run.json").write_text(json.dumps(CONTENT))
+    text = "before\n<!-- table: run.json -->\nold\n<!-- end -->\nafter\n"
+    assert filled(text, tmp_path).splitlines() == [
+        "before",
+        "<!-- table: run.json -->",
+        "|             |       pair_r2 | coverage | sex_violations |",
+        "|:------------|--------------:|---------:|---------------:|",
+        "| base        | 0.700 ± 0.020 |      0.9 |              – |",
+        "| bare        |             – |        – |        vacuous |",
+        "| *floor*     |           0.8 |        1 |              0 |",
+        "| *memoriser* |          0.79 |        – |              – |",
+        "<!-- end -->",
+        "after",
+    ]
+
+
+def test_the_readme_shows_the_committed_reports():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "<!-- table: reports/ablation.json -->" in text
+    assert filled(text, ROOT) == text, "run: python -m scripts.readme_tables"

@@ -99,7 +99,7 @@ def jensen_shannon_bias(codes: int, first: int, second: int) -> float:
         >>> round(jensen_shannon_bias(2000, 20_000, 20_000), 3)
         0.036
     """
-    return (codes - 1) * (1 / first + 1 / second) / (8 * np.log(2))
+    return float((codes - 1) * (1 / first + 1 / second) / (8 * np.log(2)))
 
 
 def entropy(shares: Float[ndarray, " V"]) -> float:

@@ -35,8 +35,8 @@ class Transitions:
 def sequential_pair_r2(real: Cohort, synthetic: Cohort) -> float:
     """As `pair_r2`, over (a in a visit, b in the next one) per transition, that either cohort has, up to 1.
 
-    Good is the floor, below 0 is bad: visits drawn one by one. Chronic codes that repeat drive it, so carrying codes
-    over from visit to visit is enough to look good: read it beside `new_code_r2`; copies pass.
+    Good is the floor, about 0.4 at 3,000 simulated patients; visits drawn one by one reach half of that. Chronic codes
+    that repeat drive it, so carrying codes over is enough to look good: read it beside `new_code_r2`; copies pass.
     """
     p, q = (found.before.T @ found.after / len(found) for found in _both_cohorts(real, synthetic))
     p, q = p.tocsr(), q.tocsr()
@@ -47,8 +47,8 @@ def sequential_pair_r2(real: Cohort, synthetic: Cohort) -> float:
 def repeated_code_r2(real: Cohort, synthetic: Cohort) -> float:
     """Explained variance, over codes, of how often a code is in a visit and in the next one too, up to 1.
 
-    Good is the floor, below 0 is bad: the wrong codes are chronic, or none. A generator that repeats whole visits
-    overshoots and is bad here as well; copies of training patients pass.
+    Good is the floor, about 0.9 at 3,000 simulated patients; visits drawn one by one reach half of that. A generator
+    that repeats whole visits overshoots and is bad here as well; copies of training patients pass.
     """
     return agreement.r2(*(found.both.mean(axis=0) for found in _both_cohorts(real, synthetic)), "repeated code")
 

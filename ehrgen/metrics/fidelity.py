@@ -61,7 +61,7 @@ def unigram_js(real: Cohort, synthetic: Cohort) -> float:
 def pair_r2(real: Cohort, synthetic: Cohort) -> float:
     """As `unigram_r2`, over unordered pairs of codes in one visit that either cohort has, up to 1.
 
-    Good is the floor, about 0.79 at 3,000 simulated patients; it falls below 0 in small samples, which cannot be judged.
+    Good is the floor, about 0.79 at 3,000 simulated patients; below 0 in small samples, which cannot be judged.
     Independent codes are 0.1 worse, as frequent pairs of frequent codes drive it: read `pair_lift` too; copies pass.
     """
     p, q = (_pair_shares(visits) for visits in incidence.visit_codes(real, synthetic))

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from ehrgen.data.cohort import Cohort
 from ehrgen.data.quality import SMALLEST_SHOWN
@@ -74,12 +73,11 @@ class Evidence:
 def evaluate(evidence: Evidence) -> Scores:
     """Every metric of the suite, or the reason why it has no value."""
     values, reasons = {}, {}
-    with threadpool_limits(limits=1):  # cells run side by side, and products this small lose by being divided
-        for name in METRICS:
-            try:
-                values[name] = value(name, evidence)
-            except NotJudged as reason:
-                reasons[name] = str(reason)
+    for name in METRICS:
+        try:
+            values[name] = value(name, evidence)
+        except NotJudged as reason:
+            reasons[name] = str(reason)
     return Scores(values, reasons, len(evidence))
 
 

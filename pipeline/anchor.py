@@ -1,4 +1,4 @@
-"""Held-out real patients against reference generators and other real patients -> reports/anchors/*.json."""
+"""Held-out real patients against reference generators and other real patients -> reports/anchors/*.json, portrait."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -8,11 +8,11 @@ import numpy as np
 from ehrgen.data.cohort import Cohort
 from ehrgen.data.settings import CohortSettings
 from ehrgen.files import replacing
+from ehrgen.metrics import portrait, truth
 from ehrgen.metrics.anchors import COPIES, anchors
 from ehrgen.metrics.evaluation import Evidence, evaluate
 from ehrgen.metrics.settings import EvaluateSettings
 from ehrgen.metrics.suite import NotJudged
-from ehrgen.metrics.truth import known
 from ehrgen.params import load_yaml, section
 from pipeline.command import run
 
@@ -20,20 +20,20 @@ from pipeline.command import run
 def main() -> None:
     params = load_yaml(Path("params.yaml"))
     settings = section(params, "evaluate", EvaluateSettings, "params.yaml")
-    truth = known(section(params, "cohort", CohortSettings, "params.yaml"))
+    process = truth.known(section(params, "cohort", CohortSettings, "params.yaml"))
     heldout, heldout2, train = map(Cohort.load(Path("data/cohort")).of_split, ("heldout", "heldout2", "train"))
-    floor = Evidence.of(heldout, heldout2, train, settings.patients, settings.seed, truth, copies=True)
+    floor = Evidence.of(heldout, heldout2, train, settings.patients, settings.seed, process, copies=True)
     if (n := len(floor)) < settings.patients:
         print(f"{n:,} patients compared, not {settings.patients:,}: no more are held out or trained on")
+    portrait.save(portrait.portrait(floor), Path("reports/portraits/floor.json"))
     with replacing(Path("reports/anchors")) as folder:
         evaluate(floor).save(folder / "floor.json")
         for number, (name, generate) in enumerate(anchors(settings.profiles).items()):
             try:
                 made = generate(train, n, np.random.default_rng([settings.seed, 2, number]))
+                evaluate(replace(floor, synthetic=made, copies=name in COPIES)).save(folder / f"{name}.json")
             except NotJudged as reason:
                 print(f"anchor {name} is left out: {reason}")
-            else:
-                evaluate(replace(floor, synthetic=made, copies=name in COPIES)).save(folder / f"{name}.json")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
-"""Held-out real patients and the samples of one variant and seed -> reports/runs/VARIANT/SEED.json."""
+"""Held-out real patients and the samples of one variant and seed -> reports/runs and reports/portraits."""
 
 from dataclasses import replace
 from pathlib import Path
 
 from ehrgen.data.cohort import Cohort
 from ehrgen.data.settings import CohortSettings
+from ehrgen.metrics import portrait
 from ehrgen.metrics.evaluation import Evidence, evaluate
 from ehrgen.metrics.likelihood import Likelihood
 from ehrgen.metrics.settings import EvaluateSettings
@@ -29,6 +30,7 @@ def main() -> None:
             f"{len(train):,} were trained on and {len(generated):,} were sampled"
         )
     evaluate(replace(evidence, likelihood=likelihood)).save(Path("reports/runs") / variant / f"{seed}.json")
+    portrait.save(portrait.portrait(evidence), Path("reports/portraits") / variant / f"{seed}.json")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from ehrgen.params import load_yaml, section
 from pipeline.command import run
 
 PARAMS, RESOLVED = Path("params.yaml"), Path("resolved.yaml")
-RESULTS = [Path("reports") / name for name in ("runs", "history", "manifests")]
+RESULTS = [Path("reports") / name for name in ("runs", "history", "manifests", "portraits")]
 FIXED = {"cohort": CohortSettings, "sequence": SequenceSettings, "evaluate": EvaluateSettings}
 VARIED = {"model": ModelSettings, "loss": LossSettings, "train": TrainSettings, "sampling": SamplingSettings}
 

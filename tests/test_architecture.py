@@ -19,7 +19,7 @@ MAY_IMPORT = {
 }
 ONLY_LEARNING = {"torch", "transformers", "safetensors", "accelerate"}
 NO_STAGE = {"__init__", "command", "estimate"}
-QUICK = ("resolve", "compare", "conclude", "headline")
+QUICK = ("resolve", "compare", "conclude", "report", "headline")
 SLOW_TO_IMPORT = {"torch", "transformers", "pandas", "scipy", "sklearn", "matplotlib", "dvc"}
 REMOVED_NOT_READ = {"resolve": {"reports/*"}}  # it prunes the results of dropped variants
 

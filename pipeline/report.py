@@ -1,0 +1,35 @@
+"""What the other stages found -> reports/report.html, one page for the eye; measures and judges nothing."""
+
+from pathlib import Path
+
+from ehrgen.files import replacing
+from ehrgen.findings import traces
+from ehrgen.findings.comparison import changes
+from ehrgen.findings.page import page
+from ehrgen.findings.results import by_seed
+from ehrgen.findings.settings import AblationSettings
+from ehrgen.findings.sources import Sources, load, load_portrait
+from ehrgen.params import load_yaml, section
+from pipeline.command import run
+
+REPORTS = Path("reports")
+
+
+def main() -> None:
+    ablation = section(load_yaml(Path("params.yaml")), "ablation", AblationSettings, "params.yaml")
+    sources = Sources(
+        ablation=load(REPORTS / "ablation.json"),
+        findings=load(REPORTS / "findings.json"),
+        quality=load(REPORTS / "quality.json"),
+        traces=by_seed(ablation, REPORTS / "history", ".csv", traces.load),
+        manifests=by_seed(ablation, REPORTS / "manifests", ".json", load),
+        portraits=by_seed(ablation, REPORTS / "portraits", ".json", load_portrait),
+        floor=load_portrait(REPORTS / "portraits/floor.json"),
+        changes=changes(load_yaml(Path("resolved.yaml"))["effective"], ablation.reference),
+    )
+    with replacing(REPORTS / "report.html") as target:
+        target.write_text(page(sources), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -18,7 +18,7 @@ MAY_IMPORT = {
     "findings": {"ehrgen.metrics.suite"},
 }
 ONLY_LEARNING = {"torch", "transformers", "safetensors", "accelerate"}
-NO_STAGE = {"__init__", "command", "estimate"}
+NO_STAGE = {"__init__", "command", "estimate", "generate"}
 QUICK = ("resolve", "compare", "conclude", "report", "headline")
 SLOW_TO_IMPORT = {"torch", "transformers", "pandas", "scipy", "sklearn", "matplotlib", "dvc"}
 REMOVED_NOT_READ = {"resolve": {"reports/*"}}  # it prunes the results of dropped variants

@@ -18,6 +18,8 @@ from ehrgen.params import section
 DESCRIPTION = """New patients from a trained model: DIR/mimic3 holds tables of the MIMIC-III schema, DIR/meds the same
 patients as a MEDS dataset, each with a model card. They are sampled as the variant samples in resolved.yaml."""
 
+FILES = ("config.json", "vocabulary.json", "model.safetensors")
+
 
 class RequestError(ValueError):
     """A request that cannot be met; the message says which part, and what could be asked for."""
@@ -72,10 +74,12 @@ class Request:
         return int(self.folder.resolve().name)
 
     def _check(self) -> None:
-        if not (self.folder / "config.json").is_file() or not self.folder.resolve().name.isdecimal():
-            found = sorted(path.parent.as_posix() for path in Path("models").glob("*/*/config.json"))
+        own = self.folder.resolve()
+        if not own.name.isdecimal() or not all((own / name).is_file() for name in FILES):
+            found = sorted(path.parent.as_posix() for path in Path("models").glob(f"*/*/{FILES[-1]}"))
             raise RequestError(
-                f"--model {self.folder}: no VARIANT/SEED of a model; here are {', '.join(found) or 'none'}"
+                f"--model {self.folder}: no folder VARIANT/SEED with {', '.join(FILES)}; "
+                f"models here: {', '.join(found) or 'none, run `dvc repro`'}"
             )
         if (self.table is None) == (self.age is None):
             raise RequestError("whom to generate? give --age (and --sex), or --table, not both")

@@ -10,11 +10,14 @@ import argparse
 import json
 import subprocess
 import sys
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
 from dvc.exceptions import DvcException
+from dvc.output import Output
 from dvc.repo import Repo
+from dvc.stage import Stage
 from networkx import ancestors
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
@@ -57,7 +60,7 @@ def committed(root: Path, revision: str) -> Revision:
         raise ReviewError(f"no revision '{revision}'; fetch it, or name another: make review BASE=main")
     commit = commit.strip()
     texts = {name: _git(root, "show", f"{commit}:./{path}") for name, path in FILES.items()}
-    return Revision(f"{revision} ({commit[:8]})", **_parsed(texts, revision))
+    return _revision(f"{revision} ({commit[:8]})", texts, revision)
 
 
 def working(root: Path) -> Revision:
@@ -70,56 +73,69 @@ def working(root: Path) -> Revision:
     commit = (_git(root, "rev-parse", "--short=8", "HEAD") or "no commit").strip()
     changed = _git(root, "status", "--porcelain", "--", *FILES.values())
     name = f"{commit} and what is not committed" if changed else commit
-    return Revision(name, **_parsed(texts, "the working tree"))
+    return _revision(name, texts, "the working tree")
 
 
 def stale(root: Path) -> list[str]:
-    """Stages that DVC would run, and those that depend on them; patients and models that are not here count as fine.
+    """Stages whose results are not of this code and these parameters, and those that depend on them.
 
-    Like `dvc repro --allow-missing --dry`, which stops at the first changed stage whose outputs are not here.
+    What is kept out of git, patients and models, counts as fine where it is absent, as for `dvc repro --allow-missing
+    --dry`, which however stops at the first stage to run whose outputs are absent, and takes a dvc.lock for good whose
+    stages disagree about a file that is not there.
 
     Raises:
         ReviewError: If DVC cannot read its files.
     """
     try:
-        with Repo(root) as repo:
+        with chdir(root), Repo() as repo:  # DVC names files as seen from where it runs
             graph = repo.index.graph
-            elsewhere = {out.def_path for stage in graph for out in stage.outs if out.use_cache}
-            elsewhere.add(str(_yaml(root / "params.yaml").get("cohort", {}).get("path")))
-            stages = {stage.addressing: stage for stage in graph}
-            found = [stages[name] for name, changes in repo.status().items() if _matters(changes, elsewhere)]
+            made = {out.def_path: out for stage in graph for out in stage.outs}
+            absent = {path for path, out in made.items() if out.use_cache} | {_cohort(root)}
+            changed = {name for name, changes in repo.status().items() if _matters(changes, absent)}
+            found = [stage for stage in graph if stage.addressing in changed or _disagrees(stage, made)]
             return sorted(stage.addressing for stage in {*found}.union(*(ancestors(graph, one) for one in found)))
     except (DvcException, YAMLError, OSError) as error:
         raise ReviewError(f"dvc status failed: {' '.join(str(error).split())}") from error
 
 
-def _matters(changes: list[Any], elsewhere: set[str]) -> bool:
-    """Whether a stage of `dvc status` is changed by more than the absence of what is kept out of git."""
-    for change in changes:
-        if isinstance(change, str):  # changed command
-            return True
-        for files in change.values():
-            if any(not (how == "deleted" and path in elsewhere) for path, how in files.items()):
-                return True
-    return False
+def _matters(changes: list[Any], absent: set[str]) -> bool:
+    """Whether what `dvc status` says of a stage is more than that files are not here which may be absent."""
+    files = [
+        (path, how)
+        for change in changes
+        if isinstance(change, dict)
+        for of in change.values()
+        for path, how in of.items()
+    ]
+    other = any(isinstance(change, str) for change in changes)  # changed command
+    return other or any(not (path in absent and how in ("deleted", "not in cache")) for path, how in files)
 
 
-def _parsed(texts: dict[str, str | None], where: str) -> dict[str, Any]:
-    """Attribute of a revision -> content; None for an absent file."""
-    found: dict[str, Any] = {}
-    for name, text in texts.items():
-        try:
-            read = json.loads if FILES[name].endswith(".json") else YAML(typ="safe", pure=True).load
-            found[name] = None if text is None else read(text)
-        except (ValueError, YAMLError) as error:
-            raise ReviewError(f"{FILES[name]} of {where} is not readable: {' '.join(str(error).split())}") from error
-        if not isinstance(found[name], dict | type(None)):
-            raise ReviewError(f"{FILES[name]} of {where} holds no mapping; run `dvc repro` there")
+def _disagrees(stage: Stage, made: dict[str, Output]) -> bool:
+    """Whether the stage ran on another version of a file than the last one that its stage made."""
+    return any(dep.def_path in made and dep.hash_info != made[dep.def_path].hash_info for dep in stage.deps)
+
+
+def _cohort(root: Path) -> str:
+    """Where the patients are read from, which may be absent as well."""
+    return str((_content(FILES["params"], _text(root / FILES["params"]), "the working tree") or {})["cohort"]["path"])
+
+
+def _revision(name: str, texts: dict[str, str | None], where: str) -> Revision:
+    return Revision(name, **{part: _content(FILES[part], text, where) for part, text in texts.items()})
+
+
+def _content(path: str, text: str | None, where: str) -> dict[str, Any] | None:
+    """The mapping in a file; None for an absent one."""
+    if text is None:
+        return None
+    try:
+        found = json.loads(text) if path.endswith(".json") else YAML(typ="safe", pure=True).load(text)
+    except (ValueError, YAMLError) as error:
+        raise ReviewError(f"{path} of {where} is not readable: {' '.join(str(error).split())}") from error
+    if not isinstance(found, dict):
+        raise ReviewError(f"{path} of {where} holds no mapping; run `dvc repro` there")
     return found
-
-
-def _yaml(path: Path) -> dict[str, Any]:
-    return YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
 
 
 def _text(path: Path) -> str | None:

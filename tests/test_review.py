@@ -174,7 +174,9 @@ def test_a_comment_is_cut_to_what_github_takes():
     long = "w" * 400
     turned = {f"{long}{n}"[-300:]: {"verdict": long, "evidence": long} for n in range(99)}
     said = [{"quote": f"{n}{long}", "measure": long, "margin": long, "verdict": long, "mean": 1} for n in range(99)]
-    whole = comment(BASE, changed(findings__objectives__multitask=turned, findings__claims=said), [])
+    more = {f"{n}{long}": long for n in range(99)}
+    now = changed(findings__objectives__multitask=turned, findings__claims=said, params__evaluate=more)
+    whole = comment(BASE, now, [])
     assert len(whole) > 60_000
     cut = fitting(whole)
     assert len(cut.encode()) < 65_536 and "... cut here" in cut

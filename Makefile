@@ -8,11 +8,12 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro autopsy test smoke lint metrics-check
+.PHONY: help setup repro autopsy review test smoke lint metrics-check
 
 help:
 	@echo 'make repro   the ablation of params.yaml: prepare, train, sample, measure, compare'
 	@echo 'make autopsy the system whose collapse started this, and each repair of it -> studies/autopsy'
+	@echo 'make review BASE=main   what this branch changes in parameters, results and verdicts'
 	@echo 'make smoke   the same stages on a tiny cohort, in a temporary copy'
 	@echo 'make test    format, lint and tests'
 	@echo 'make metrics-check   the metrics against reference generators whose faults are known'
@@ -39,6 +40,10 @@ repro: $(READY)
 
 autopsy: $(READY)
 	@.venv/bin/python -m scripts.study autopsy --jobs $(JOBS)
+
+BASE ?= main
+review: $(READY)
+	@.venv/bin/python -m scripts.review '$(BASE)'
 
 metrics-check: $(READY)
 	@.venv/bin/python -m scripts.metrics_check

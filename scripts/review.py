@@ -89,10 +89,9 @@ def stale(root: Path) -> list[str]:
     try:
         with chdir(root), Repo() as repo:  # DVC names files as seen from where it runs
             graph = repo.index.graph
-            made = {out.def_path: out for stage in graph for out in stage.outs}
-            absent = {path for path, out in made.items() if out.use_cache} | {_cohort(root)}
-            changed = {name for name, changes in repo.status().items() if _matters(changes, absent)}
-            found = [stage for stage in graph if stage.addressing in changed or _disagrees(stage, made)]
+            kept = {out.def_path: out for stage in graph for out in stage.outs if out.use_cache}  # in DVC, not in git
+            changed = {name for name, changes in repo.status().items() if _matters(changes, {*kept, _cohort(root)})}
+            found = [stage for stage in graph if stage.addressing in changed or _disagrees(stage, kept)]
             return sorted(stage.addressing for stage in {*found}.union(*(ancestors(graph, one) for one in found)))
     except (DvcException, YAMLError, OSError) as error:
         raise ReviewError(f"dvc status failed: {' '.join(str(error).split())}") from error
@@ -111,9 +110,9 @@ def _matters(changes: list[Any], absent: set[str]) -> bool:
     return other or any(not (path in absent and how in ("deleted", "not in cache")) for path, how in files)
 
 
-def _disagrees(stage: Stage, made: dict[str, Output]) -> bool:
-    """Whether the stage ran on another version of a file than the last one that its stage made."""
-    return any(dep.def_path in made and dep.hash_info != made[dep.def_path].hash_info for dep in stage.deps)
+def _disagrees(stage: Stage, kept: dict[str, Output]) -> bool:
+    """Whether the stage ran on another version of a file than the one dvc.lock says was made."""
+    return any(dep.def_path in kept and dep.hash_info != kept[dep.def_path].hash_info for dep in stage.deps)
 
 
 def _cohort(root: Path) -> str:

@@ -1,6 +1,6 @@
 """The workflow of a pull request: its safety by reading it, its shell steps by running them on a merge of two branches.
 
-Real git and DVC on the project's own files, but a pipeline of two stages that makes its reports up.
+Real git and DVC on the project's own files, but a pipeline of three stages that makes its reports up.
 """
 
 import base64
@@ -31,8 +31,14 @@ stages:
     deps: [made_up.py, data/patients.txt]
     outs:
       - resolved.yaml: {cache: false}
-      - reports/headline.json: {cache: false}
       - reports/ablation.json: {cache: false}
+  headline:
+    cmd: python made_up.py headline
+    params:
+      - resolved.yaml: [effective.multitask.loss]
+    deps: [made_up.py]
+    outs:
+      - reports/headline.json: {cache: false}
 """
 MADE_UP = """\
 import json, pathlib, sys
@@ -41,13 +47,15 @@ pathlib.Path("data").mkdir(exist_ok=True)
 pathlib.Path("reports").mkdir(exist_ok=True)
 if sys.argv[1] == "patients":
     pathlib.Path("data/patients.txt").write_text("secret")
+elif sys.argv[1] == "headline":
+    weight = YAML(typ="safe").load(pathlib.Path("resolved.yaml"))["effective"]["multitask"]["loss"]["cooccur"]
+    pathlib.Path("reports/headline.json").write_text(json.dumps({"coverage": 1 - weight}))
 else:
     weight = YAML(typ="safe").load(pathlib.Path("params.yaml"))["loss"]["cooccur"]
     mean = {"coverage": {"mean": 1 - weight, "half_width": 0.03, "seeds": 3}}
     table = {"reference": "multitask", "patients": [80], "variants": {"multitask": mean}}
     table["difference_from_reference"] = {}
     pathlib.Path("reports/ablation.json").write_text(json.dumps(table))
-    pathlib.Path("reports/headline.json").write_text(json.dumps({"coverage": 1 - weight}))
     effective = {"effective": {"multitask": {"loss": {"cooccur": weight}}}}
     YAML().dump(effective, pathlib.Path("resolved.yaml"))
 """
@@ -130,10 +138,8 @@ def test_results_of_other_parameters_fail_the_gate_and_the_comment_says_so(merge
     clone = merged("stale")
     execute(clone, "comment")
     text = (clone.folder / "review.md").read_text()
-    assert (
-        "**Results are stale**: dvc.lock does not match code and parameters, and 1 stages would run: compare (1)"
-        in text
-    )
+    assert "**Results are stale**: dvc.lock does not match code and parameters" in text
+    assert "and 2 stages would run: compare (1), headline (1)" in text
     assert "Results are stale" in execute(clone, "gate", check=False)
 
 
@@ -142,11 +148,11 @@ def test_results_of_other_parameters_fail_the_gate_and_the_comment_says_so(merge
     [
         ("README.md", "# ehrgen", "# other", []),
         ("params.yaml", "  epochs: 1", "  epochs: 2", []),  # a parameter of no stage here
-        ("params.yaml", "  sex: 0.005", "  sex: 1", ["compare"]),
-        ("made_up.py", "secret", "other", ["compare", "prepare"]),
-        ("dvc.yaml", "made_up.py patients", "made_up.py patients more", ["compare", "prepare"]),
-        ("reports/headline.json", "0.5", "0.6", ["compare"]),
-        ("reports/headline.json", "", None, ["compare"]),
+        ("params.yaml", "  sex: 0.005", "  sex: 1", ["compare", "headline"]),
+        ("made_up.py", "secret", "other", ["compare", "headline", "prepare"]),
+        ("dvc.yaml", "made_up.py patients", "made_up.py patients more", ["compare", "headline", "prepare"]),
+        ("reports/headline.json", "0.5", "0.6", ["headline"]),
+        ("reports/headline.json", "", None, ["headline"]),
     ],
 )
 def test_what_is_edited_is_stale_to_the_last_stage(merged, path: str, old: str, new: str | None, found: list[str]):
@@ -166,7 +172,7 @@ def test_stages_that_disagree_about_a_file_that_is_absent_are_stale(merged):
     entry = re.search(r"path: data/patients\.txt\n\s+hash: md5\n\s+md5: (\w+)", lock.read_text())
     assert entry is not None and lock.read_text().count(entry[1]) == 2
     lock.write_text(lock.read_text().replace(entry[1], "f" * 32, 1))
-    assert stale(clone.folder) == ["compare"]
+    assert stale(clone.folder) == ["compare", "headline"]
 
 
 def test_what_cannot_be_read_is_one_line(merged):

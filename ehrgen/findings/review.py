@@ -63,7 +63,7 @@ def staleness(stale: Sequence[str]) -> str:
     kinds = dict.fromkeys(name.partition("@")[0] for name in stale)
     counts = ", ".join(f"{kind} ({sum(name.partition('@')[0] == kind for name in stale)})" for kind in kinds)
     return (
-        f"**Results are stale**: dvc.lock does not match code and parameters, and {len(stale)} stages would run: "
+        f"**Results are stale**: dvc.lock does not match code and parameters, and {len(stale)} stage{'s' * (len(stale) != 1)} would run: "
         f"{plain(counts)}. What follows is of an earlier state; run `make repro` and commit what it writes."
     )
 

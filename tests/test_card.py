@@ -1,9 +1,11 @@
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 from made_up_findings import scores
 
+from ehrgen.data.settings import CohortSettings
 from ehrgen.findings.card import FORMATS, PRIVACY, SOURCES, card
 from ehrgen.findings.provenance import Provenance
 from ehrgen.metrics.suite import HEADLINE
@@ -82,6 +84,10 @@ def test_a_metric_without_value_says_why():
     del run.metrics["nnaar"]
     text = card(replace(KNOWN, run=replace(run, not_judged={"nnaar": "too few patients"})), COUNTS, TOLD, "mimic3")
     assert "- nnaar: not judged: too few patients" in sections(text)["Privacy"]
+
+
+def test_every_source_that_can_be_read_has_its_sentence():
+    assert set(SOURCES) == set(get_args(CohortSettings.model_fields["source"].annotation))
 
 
 @pytest.mark.parametrize("source", SOURCES)

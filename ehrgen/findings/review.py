@@ -62,9 +62,10 @@ def staleness(stale: Sequence[str]) -> str:
         return UP_TO_DATE
     kinds = dict.fromkeys(name.partition("@")[0] for name in stale)
     counts = ", ".join(f"{kind} ({sum(name.partition('@')[0] == kind for name in stale)})" for kind in kinds)
+    stages = "1 stage" if len(stale) == 1 else f"{len(stale)} stages"
     return (
-        f"**Results are stale**: dvc.lock does not match code and parameters, and {len(stale)} stage{'s' * (len(stale) != 1)} would run: "
-        f"{plain(counts)}. What follows is of an earlier state; run `make repro` and commit what it writes."
+        f"**Results are stale**: dvc.lock does not match code and parameters, and {stages} would run: {plain(counts)}. "
+        "What follows is of an earlier state; run `make repro` and commit what it writes."
     )
 
 

@@ -1,9 +1,9 @@
-"""What the other stages found -> reports/report.html, one page for the eye; measures and judges nothing."""
+"""What the other stages found -> reports/report.html, for the eye, and shares.csv for `dvc plots`; measures nothing."""
 
 from pathlib import Path
 
 from ehrgen.files import replacing
-from ehrgen.findings import traces
+from ehrgen.findings import shares, traces
 from ehrgen.findings.comparison import changes
 from ehrgen.findings.page import page
 from ehrgen.findings.results import by_seed
@@ -27,8 +27,10 @@ def main() -> None:
         floor=load_portrait(REPORTS / "portraits/floor.json"),
         changes=changes(load_yaml(Path("resolved.yaml"))["effective"], ablation.reference),
     )
-    with replacing(REPORTS / "report.html") as target:
-        target.write_text(page(sources), encoding="utf-8")
+    written = {REPORTS / "report.html": page(sources), REPORTS / "shares.csv": shares.table(sources.traces)}
+    for path, text in written.items():
+        with replacing(path) as target:
+            target.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -35,6 +35,7 @@ def chain(*names: str) -> set[str]:
     return {f"{stage}@{name}" for stage in ("train", "sample", "evaluate") for name in names} | {
         "compare",
         "conclude",
+        "report",
         "headline",
     }
 
@@ -88,10 +89,10 @@ def test_other_seeds_replace_the_old_ones(clone: Sandbox):
 
 def test_the_estimate_counts_what_repro_would_run(clone: Sandbox):
     estimate = ("python", "-m", "pipeline.estimate")
-    assert "0 of 14 stages to run, 0 of them trainings" in clone.run(*estimate)
+    assert "0 of 15 stages to run, 0 of them trainings" in clone.run(*estimate)
     params = clone.folder / "params.yaml"
     params.write_text(params.read_text().replace("  age: 0.005", "  age: 0.5"))
-    assert "6 of 14 stages to run, 1 of them trainings" in clone.run(*estimate)
+    assert "7 of 15 stages to run, 1 of them trainings" in clone.run(*estimate)
     params.write_text(params.read_text().replace("  age: 0.5", "  aeg: 0.5"))
     assert "unknown key 'aeg'; known keys: age" in clone.run(*estimate, check=False)
 
@@ -120,7 +121,7 @@ def test_lm_only_against_multitask_through_the_headline(clone: Sandbox):
     assert all(isinstance(value, int | float) for metrics in variants.values() for value in metrics.values())
     assert shown["reports/headline.json"]["data"] == variants["reports/variants/multitask.json"]
     printed = clone.dvc("exp", "run", "--name", "lm-only", "-S", "ablation.headline=lm_only")
-    assert stages_run(printed) <= {"resolve", "compare", "conclude", "headline"}
+    assert stages_run(printed) <= {"resolve", "compare", "conclude", "report", "headline"}
     table = clone.dvc("metrics", "diff", "--targets", "reports/headline.json", "--md")
     assert table.startswith("| Path")
     assert "reports/headline.json" in table
@@ -150,4 +151,15 @@ def test_editing_a_metric_never_retrains(clone: Sandbox):
 def test_editing_the_report_measures_nothing_again(clone: Sandbox):
     module = clone.folder / "ehrgen" / "findings" / "comparison.py"
     module.write_text(f"{module.read_text()}\n# edited\n")
-    assert stages_run(clone.dvc("repro")) <= {"compare", "conclude", "headline"}
+    assert stages_run(clone.dvc("repro")) <= {"compare", "conclude", "report", "headline"}
+
+
+def test_plots_show_and_compare_the_shares_without_a_network(clone: Sandbox):
+    clone.dvc("plots", "show", "--out", "plots")
+    shares = clone.folder / "reports" / "shares.csv"
+    shares.write_text(shares.read_text().replace("multitask,0,sex,1,", "multitask,0,sex,1,0."))
+    clone.dvc("plots", "diff", "HEAD", "--out", "compared")
+    for folder, revisions in (("plots", {"workspace"}), ("compared", {"workspace", "HEAD"})):
+        html = (clone.folder / folder / "index.html").read_text()
+        assert "src=" not in html and html.count("vegaEmbed('#") == 2
+        assert set(re.findall(r'"rev": "(\w+)"', html)) == revisions

@@ -84,17 +84,7 @@ def shade(lift: float | None) -> str:
 
 def scale() -> Markup:
     """What the colours mean."""
-    words = [
-        "¼ or less",
-        "to ½",
-        "to 0.7",
-        "to 0.9",
-        "as if independent",
-        "from 1.1",
-        "from 1.4",
-        "from 2",
-        "4 or more",
-    ]
+    words = ["≤ ¼", "≤ ½", "≤ 0.7", "≤ 0.9", "about 1", "> 1.1", "> 1.4", "> 2", "> 4"]
     steps = [el("span", el("i", class_=f"h{at}"), word) for at, word in enumerate(words)]
     return el(
         "p", "times as often together: ", *steps, el("span", el("i", class_=TOO_FEW), "too few to tell"), class_="key"

@@ -159,7 +159,7 @@ def conditioning(portrait: Portrait) -> Markup:
 
 
 def _by_age(found: Mapping[str, Any], place: int, title: str) -> Markup:
-    width, left, right, top, bottom = 258, 42, 250, 26, 142
+    width, left, right, top, bottom = 254, 42, 246, 26, 142
     brackets = found["brackets"]
     values = [share for side in ("real", "synthetic") for line in found[side][place] for share in line if share]
     x, y = Linear(0, len(brackets) - 1, left + 8, right - 8), Linear(0, max([*values, 0.01]) * 1.05, bottom, top)

@@ -19,7 +19,7 @@ def machines(manifests: Manifests) -> Markup:
     listed = []
     for fact, counts in found.items():
         values = counts if len(counts) == 1 else [f"{value} ({count})" for value, count in counts.items()]
-        listed += [el("dt", fact), el("dd", ", ".join(values))]
+        listed.append(el("div", el("dt", fact), el("dd", ", ".join(values))))
     return el("dl", *listed) if listed else el("p", "No manifest of a training was found.", class_="note")
 
 

@@ -24,7 +24,7 @@ def header(sources: Sources) -> Markup:
         "compared": f"{' or '.join(f'{n:,}' for n in sources.ablation['patients'])} synthetic with as many held-out",
         "reference": sources.ablation["reference"],
     }
-    listed = [part for word, fact in facts.items() for part in (el("dt", word), el("dd", fact))]
+    listed = [el("div", el("dt", word), el("dd", fact)) for word, fact in facts.items()]
     return el("header", el("h1", "Which loss does what?"), el("p", CAPTIONS["lead"], class_="lead"), el("dl", *listed))
 
 

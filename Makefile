@@ -29,13 +29,14 @@ $(READY): requirements.lock
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
 	@touch $(READY)
 
-# Cells of variants x seeds run JOBS at a time, each from training to measures; then what is left, mostly `compare`.
+# Cells of variants x seeds, each from training to measures, and the anchors run JOBS at a time; then what is left.
 JOBS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 1)
+CELLS := s/^train@\(.*\)/train@\1 sample@\1 evaluate@\1/p; s/^anchor$$/anchor/p
 repro: $(READY)
 	@.venv/bin/python -m pipeline.estimate $(JOBS)
 	.venv/bin/dvc repro --quiet preprocess cooccurrence resolve
-	@.venv/bin/dvc stage list --name-only | sed -n 's/^train@//p' | xargs -P $(JOBS) -I CELL sh -c \
-		'for stage in train sample evaluate; do .venv/bin/dvc --wait-for-lock repro --quiet -s $$stage@CELL || exit 255; done'
+	@.venv/bin/dvc stage list --name-only | sed -n '$(CELLS)' | xargs -P $(JOBS) -I STAGES sh -c \
+		'for stage in STAGES; do .venv/bin/dvc --wait-for-lock repro --quiet -s $$stage || exit 255; done'
 	.venv/bin/dvc repro
 
 autopsy: $(READY)

@@ -77,7 +77,7 @@ def _quality_row(ablation: Ablation, variants: Sequence[str], names: Sequence[st
         x = Linear(
             *around([*ends, *(mark for mark in marks.values() if mark is not None)]), left + 8, left + METRIC - 10
         )
-        ticks = x.ticks(2)
+        ticks = x.ticks(3)
         parts += [
             el("text", f"{name} {ARROWS[METRICS[name].better]}", x=left + 8, y=16, class_="title small"),
             el("text", METRICS[name].unit, x=left + 8, y=30, class_="tick"),

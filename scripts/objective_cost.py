@@ -6,8 +6,8 @@ Patients are made up: 7,000 codes in 943 categories, the categories of a visit f
 4,096 tokens. Model size and forms are those of params.yaml. Every objective is timed in one process, in turn, so that
 other work on the machine hits all alike. Printed are the fastest step over the fastest LM-only step, which is what
 other work disturbs least, and the quartiles over rounds of the ratio to the LM-only step of the same round. On a CPU
-seconds are those of the process, on a GPU those of the clock. A step is what training does with a step: the parts of
-about TOKENS tokens, forward, losses and backward each, then clipping and AdamW. The model computes the logits of both
+seconds are those of the process, on a GPU those of the clock. A step is what training does: a batch of
+about TOKENS tokens, forward, losses and backward, then clipping and AdamW. The model computes the logits of both
 heads whatever is asked for, so their forward pass is in every step. What is done once before training (counting,
 fitting the classifiers) is printed apart.
 """
@@ -61,10 +61,10 @@ def _history(rng: np.random.Generator, chance: np.ndarray) -> np.ndarray:
 
 
 class Stepper:
-    """One model, its optimizer and the parts of one step, to be taken with any set of objectives."""
+    """One model, its optimizer and the batch of one step, to be taken with any set of objectives."""
 
-    def __init__(self, model: PromptBart, parts: list[Batch]) -> None:
-        self.model, self.parts = model.train(), parts
+    def __init__(self, model: PromptBart, batch: Batch) -> None:
+        self.model, self.batch = model.train(), batch
         self.optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=True)
         on_gpu = next(model.parameters()).is_cuda
         self.clock = time.perf_counter if on_gpu else time.process_time
@@ -73,9 +73,8 @@ class Stepper:
         """Time of one optimiser step with the sum of these objectives."""
         started = self.clock()
         self.optimizer.zero_grad(set_to_none=True)
-        for part in self.parts:
-            out = self.model(part)
-            (part.weight * sum(objective(out, part) for objective in chosen)).backward()
+        out = self.model(self.batch)
+        (self.batch.weight * sum(objective(out, self.batch) for objective in chosen)).backward()
         float(clip_grad_norm_(self.model.parameters(), 1.0))  # waits for a GPU, as training does
         self.optimizer.step()
         return self.clock() - started
@@ -107,17 +106,15 @@ def main() -> None:
     longest = int(np.diff(sequences.offsets).max())
     step = next(batches(sequences, TOKENS, rng=np.random.default_rng(0)))
     model = PromptBart(size, sequences.vocabulary, longest, "codes").placed(here)
-    report(Stepper(model, [part.to(here.device) for part in step]), table, arguments.rounds)
+    report(Stepper(model, step.to(here.device)), table, arguments.rounds)
 
 
 def report(stepper: Stepper, table: dict[str, Objective], rounds: int) -> None:
     """Print the added cost of each objective, in share of the LM-only step."""
     lm = table.pop("lm symbols")
     settings = stepper.model.settings
-    positions, patients, pairs = (sum(len(getattr(p, n)) for p in stepper.parts) for n in ("target", "sex", "used_at"))
-    print(
-        f"{positions} positions in {len(stepper.parts)} parts, {patients} patients, {pairs} pairs (position, code held)"
-    )
+    positions, patients, pairs = (len(getattr(stepper.batch, name)) for name in ("target", "sex", "used_at"))
+    print(f"{positions} positions, {patients} patients, {pairs} pairs (position, code held)")
     print(f"layers {settings.layers}, d {settings.d_model}, {CODES} codes, {CATEGORIES} categories")
     cells = {"lm again": [lm]} | {name: [lm, objective] for name, objective in table.items()}
     times = {name: [] for name in ["lm", *cells]}

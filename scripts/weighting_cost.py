@@ -29,7 +29,7 @@ PATIENTS, WARM_UP = 5800, 3
 MEASURED = "fixed, gradients measured"
 
 
-def learners() -> tuple[dict[str, Learner], list[list[Batch]]]:
+def learners() -> tuple[dict[str, Learner], list[Batch]]:
     """A learner a scheme, and the steps all of them take."""
     where, content = "params.yaml", load_yaml(Path("params.yaml"))
     model, loss, train = (
@@ -50,11 +50,11 @@ def learners() -> tuple[dict[str, Learner], list[list[Batch]]]:
     return made, steps
 
 
-def seconds(learner: Learner, number: int, parts: list[Batch], measure: bool) -> float:
+def seconds(learner: Learner, number: int, batch: Batch, measure: bool) -> float:
     """CPU time of one step of training."""
     learner._measures = lambda step: measure
     start = time.process_time()
-    learner.step(number, [part.to(learner.machine.device) for part in parts], Epoch())
+    learner.step(number, batch.to(learner.machine.device), Epoch())
     return time.process_time() - start
 
 

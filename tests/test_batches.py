@@ -11,7 +11,7 @@ from records import RECORDS, Record, few, from_records, sequences_of, tiny
 from tiny_learning import batch_of, used_by_hand
 
 from ehrgen.data.vocabulary import BOS, EOS, FIRST_CODE, FIRST_SYMBOL, PAD, VISIT
-from ehrgen.learning.batches import Batch, already_in_visit, batches, collate, plan
+from ehrgen.learning.batches import Batch, already_in_visit, batches, collate, plan, similar
 
 BY_HAND = cohort([["4019 25000", "486"], ["486"]], sex="MF", age=[70.0, 1.5])  # tokens 25000: 4, 4019: 5, 486: 6
 lengths = st.lists(st.integers(1, 60), min_size=1, max_size=80).map(np.array)
@@ -34,28 +34,34 @@ def test_by_hand():
 @given(lengths, st.integers(1, 300), st.none() | st.integers(0, 9))
 def test_plan_holds_every_row_once_and_the_budget(lengths: np.ndarray, budget: int, seed: int | None):
     steps = plan(lengths, budget, None if seed is None else np.random.default_rng(seed))
-    rows = np.concatenate([part for step in steps for part in step])
+    rows = np.concatenate(steps)
     assert sorted(rows.tolist()) == list(range(len(lengths)))
     assert len(steps) == len(plan(lengths, budget, None))
     if lengths.max() <= budget:
         assert abs(len(steps) - lengths.sum() / budget) <= 1
-    assert all(len(part) for step in steps for part in step)
+    assert all(map(len, steps))
     for step in steps:  # an even share of all tokens, but for the patient that crosses the boundary
-        assert sum(lengths[part].sum() for part in step) <= lengths.sum() / len(steps) + lengths.max()
-    for part in itertools.chain.from_iterable(steps):
-        assert lengths[part].max() <= 2 * lengths[part].min() + 4  # little padding
+        assert lengths[step].sum() <= lengths.sum() / len(steps) + lengths.max()
+
+
+@given(lengths)
+def test_groups_hold_everybody_once_with_little_padding(lengths: np.ndarray):
+    groups = similar(lengths)
+    assert sorted(np.concatenate(groups).tolist()) == list(range(len(lengths)))
+    for group in groups:
+        assert lengths[group].max() <= 2 * lengths[group].min() + 4
 
 
 def test_a_step_mixes_all_lengths():
     sizes = np.repeat([2, 30], 500)
-    shares = [sum((sizes[part] == 2).sum() for part in step) for step in plan(sizes, 320, np.random.default_rng(0))]
+    shares = [(sizes[step] == 2).sum() for step in plan(sizes, 320, np.random.default_rng(0))]
     assert len(shares) == 50 and min(shares) >= 1  # 10 of 20 expected
 
 
 def test_plan_follows_its_seed():
     sizes = np.random.default_rng(0).integers(2, 20, 300)
     first, again, other = (plan(sizes, 100, np.random.default_rng(seed)) for seed in (1, 1, 2))
-    as_lists = [[[part.tolist() for part in step] for step in steps] for steps in (first, again, other)]
+    as_lists = [[step.tolist() for step in steps] for steps in (first, again, other)]
     assert as_lists[0] == as_lists[1] != as_lists[2]
 
 
@@ -63,21 +69,19 @@ def test_plan_follows_its_seed():
 def test_an_epoch_sees_every_patient_once(encoder_input: str):
     sequences = tiny()
     steps = batches(sequences, 200, encoder_input, 0.5, np.random.default_rng(0))
-    parts = itertools.chain.from_iterable(steps)
-    seen = [inputs[real].tolist() for part in parts for inputs, real in zip(part.inputs, part.real, strict=True)]
+    seen = [inputs[real].tolist() for one in steps for inputs, real in zip(one.inputs, one.real, strict=True)]
     assert sorted(seen) == sorted(
         sequences.tokens[a : b - 1].tolist() for a, b in itertools.pairwise(sequences.offsets)
     )
 
 
 def test_weights_make_tokens_count_equally():
-    """Summed over an epoch, weight x mean of a part is proportional to the sum over its positions."""
+    """Summed over an epoch, weight x mean of a step is proportional to the sum over its positions."""
     steps = list(batches(tiny(), 200, rng=np.random.default_rng(0)))
-    assert np.mean([sum(part.weight for part in step) for step in steps]) == pytest.approx(1)
-    assert all(sum(part.weight for part in step) == pytest.approx(1, abs=0.3) for step in steps)
-    parts = list(itertools.chain.from_iterable(steps))
-    weighted = sum(part.weight * float(part.target.double().mean()) for part in parts) / len(steps)
-    assert weighted == pytest.approx(float(torch.cat([part.target for part in parts]).double().mean()))
+    assert np.mean([step.weight for step in steps]) == pytest.approx(1)
+    assert all(step.weight == pytest.approx(1, abs=0.3) for step in steps)
+    weighted = sum(step.weight * float(step.target.double().mean()) for step in steps) / len(steps)
+    assert weighted == pytest.approx(float(torch.cat([step.target for step in steps]).double().mean()))
 
 
 @few

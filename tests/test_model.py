@@ -3,18 +3,22 @@
 import itertools
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from records import tiny
-from tiny_learning import batch_of, here, recipe, same, untrained, weights
+from tiny_learning import CPU, batch_of, here, recipe, same, untrained, weights
 from torch import Tensor
 from transformers import BartConfig, BartModel
 
-from ehrgen.data.vocabulary import FIRST_CODE, PAD
+from ehrgen.data.vocabulary import PAD
 from ehrgen.learning import model as models
+from ehrgen.learning import packing
 from ehrgen.learning.batches import Batch
 from ehrgen.learning.distribution import DISTRIBUTIONS
 from ehrgen.learning.model import Output, PromptBart
+from ehrgen.learning.packing import Prefixed
+from ehrgen.learning.prompts import PROMPTS
 
 ROWS = [0, 1, 2, 3, 5, 8]
 switches = pytest.mark.parametrize(("encoder", "decoder"), list(itertools.product([True, False], repeat=2)))
@@ -31,7 +35,7 @@ def with_embeddings(model: PromptBart, batch: Batch) -> tuple[Output, Tensor, Te
 
 
 def flow(value: Tensor, source: Tensor) -> Tensor:
-    """[patients, tokens]: how strongly each embedding of `source` moves `value`."""
+    """[tokens]: how strongly each embedding of `source` moves `value`."""
     return torch.autograd.grad(value, source, retain_graph=True)[0].abs().sum(dim=-1)
 
 
@@ -39,36 +43,39 @@ def flow(value: Tensor, source: Tensor) -> Tensor:
 def test_causality(hierarchy: str):
     batch = batch_of(tiny(), ROWS)
     out, _, embeddings = with_embeddings(untrained(hierarchy=hierarchy), batch)
-    patient, place = (index.tolist() for index in batch.real.nonzero(as_tuple=True))
+    numbers = torch.arange(len(batch.target))
     for n in range(0, len(batch.target), 3):
         values = (out.target_log_prob[n], out.class_log_prob[n].exp().square().sum(), out.age_logits[n].square().sum())
         for value in values:
             moved = flow(value, embeddings)
-            assert moved[patient[n], : place[n] + 1].gt(0).all()
-            moved[patient[n], : place[n] + 1] = 0
-            assert not moved.any()
+            assert torch.equal(moved > 0, (batch.patient == batch.patient[n]) & (numbers <= n))
 
 
-def test_sex_is_read_off_the_codes_alone_if_told_so():
-    batch = batch_of(tiny(), ROWS)
-    for pool, counted in (("codes", batch.inputs >= FIRST_CODE), ("all", batch.real)):
-        model = untrained(sex_pool=pool)
+def test_sex_is_read_off_the_codes_alone_if_told_so(monkeypatch: pytest.MonkeyPatch):
+    batch, decode = batch_of(tiny(), ROWS), packing.decode
+    for pool, counted in (("codes", batch.reads_code), ("all", torch.ones_like(batch.reads_code))):
         states: list[Tensor] = []
-        model.bart.decoder.register_forward_hook(lambda m, i, out, states=states: states.append(out.last_hidden_state))
-        out = model(batch)
+
+        def seen(*arguments: object, states: list[Tensor] = states) -> Tensor:
+            states.append(decode(*arguments))
+            return states[0]
+
+        monkeypatch.setattr(packing, "decode", seen)
+        out = untrained(sex_pool=pool)(batch)
         moved = flow(out.sex_logits.square().sum(), states[0])
-        prompts = moved.shape[1] - counted.shape[1]
-        assert torch.equal(moved[:, prompts:] > 0, counted)
-        assert (moved[:, :prompts] > 0).all() if pool == "all" else not moved[:, :prompts].any()
+        is_token = Prefixed.of(batch.real.sum(1).numpy(), PROMPTS, [np.arange(len(ROWS))], CPU).token
+        assert torch.equal(moved[is_token] > 0, counted)
+        moved[is_token] = float(pool == "all")
+        assert torch.equal(moved > 0, torch.full_like(moved, pool == "all", dtype=torch.bool))
 
 
 def test_the_record_in_the_encoder_shows_the_future():
     """The variant that copies: why it is not the base."""
     batch = batch_of(tiny(), ROWS, "record")
     out, encoder, _ = with_embeddings(untrained(encoder_input="record"), batch)
-    moved = flow(out.target_log_prob[0], encoder)[0]
-    assert (moved[batch.encoder[0] != PAD] > 0).all()
-    assert not moved[batch.encoder[0] == PAD].any()
+    moved = flow(out.target_log_prob[0], encoder)
+    patient = (batch.encoder != PAD).nonzero()[:, 0]
+    assert torch.equal(moved > 0, patient == 0)
 
 
 @switches

@@ -164,8 +164,8 @@ def test_measuring_changes_nothing_and_repeats():
 
 
 def test_values_are_means_over_positions_as_in_training():
-    """The parts of one step, weighed by their positions, are the whole validation split at once."""
-    one = Learner(recipe(batch_tokens=10**6, order="position"), tiny(), matrices(), here())
+    """Batches, weighed by their positions, are the whole validation split at once."""
+    one = Learner(recipe(batch_tokens=100, order="position"), tiny(), matrices(), here())
     model = one.model.eval()
     measured = Probes(one.recipe, one.training, one.validation, one.objectives, one.machine)
     assert len(measured.batches) > 1

@@ -1,4 +1,4 @@
-"""Steps of about a budget of tokens, in parts of similar length, collated without a loop over patients.
+"""Steps of about a budget of tokens, collated without a loop over patients.
 
 Axes: B patients, T decoder inputs (padded), E encoder inputs (padded), N real positions of the batch,
 J pairs (position, code already in its visit).
@@ -39,7 +39,7 @@ class Batch:
     used_symbol: Int[Tensor, " J"]
     """Position and symbol of every code that the position's visit already holds."""
     weight: float
-    """Real positions of this batch over the mean of an optimiser step: makes tokens count equally."""
+    """Real positions of this batch over the mean of all steps: makes tokens count equally."""
 
     def to(self, device: torch.device) -> Self:
         """The same batch on another device."""
@@ -47,28 +47,33 @@ class Batch:
         return replace(self, **{name: tensor.to(device) for name, tensor in moved.items()})
 
 
-def plan(lengths: np.ndarray, budget: int, rng: np.random.Generator | None) -> list[list[np.ndarray]]:
-    """Rows of each optimiser step, about `budget` tokens a step, cut into parts of similar length.
+def plan(lengths: np.ndarray, budget: int, rng: np.random.Generator | None) -> list[np.ndarray]:
+    """Rows of each optimiser step, about `budget` tokens a step.
 
     Steps are random draws of all lengths: a step of short histories alone would pull the model, and whatever
-    normalises its gradient, towards ending early, and the next step back. Parts keep padding small. With `rng`
-    patients are mixed anew; the number of steps depends on `lengths` and `budget` alone. A step has room for the
-    longest history at least, so that none is empty.
+    normalises its gradient, towards ending early, and the next step back. With `rng` patients are mixed anew; the
+    number of steps depends on `lengths` and `budget` alone. A step has room for the longest history at least, so that
+    none is empty.
     """
     order = rng.permutation(len(lengths)) if rng is not None else np.arange(len(lengths))
     steps = max(1, min(round(lengths.sum() / budget), int(lengths.sum() // lengths.max())))
     step = np.minimum((np.cumsum(lengths[order]) - 1) * steps // lengths.sum(), steps - 1)
-    return [_parts(rows, lengths) for rows in np.split(order, np.searchsorted(step, np.arange(1, steps)))]
+    return np.split(order, np.searchsorted(step, np.arange(1, steps)))
 
 
-def _parts(rows: np.ndarray, lengths: np.ndarray) -> list[np.ndarray]:
-    """`rows` by length, cut where a length exceeds twice the shortest of its part."""
-    rows = rows[np.argsort(lengths[rows], kind="stable")]
-    sizes, cuts, start = lengths[rows], [], 0
-    while (stop := int(np.searchsorted(sizes, 2 * sizes[start] + 4, "right"))) < len(rows):
+def similar(lengths: np.ndarray) -> list[np.ndarray]:
+    """Indices by length, cut where a length exceeds twice the shortest of its group: little to pad.
+
+    Example:
+        >>> [group.tolist() for group in similar(np.array([30, 3, 31, 9, 4]))]
+        [[1, 4, 3], [0, 2]]
+    """
+    order = np.argsort(lengths, kind="stable")
+    sizes, cuts, start = lengths[order], [], 0
+    while (stop := int(np.searchsorted(sizes, 2 * sizes[start] + 4, "right"))) < len(order):
         cuts.append(stop)
         start = stop
-    return np.split(rows, cuts)
+    return np.split(order, cuts)
 
 
 def batches(
@@ -77,21 +82,16 @@ def batches(
     encoder_input: str = "prompt",
     corruption: float = 0.0,
     rng: np.random.Generator | None = None,
-) -> Iterator[list[Batch]]:
-    """All patients, step by step: the parts of a step are batches whose weights add up to about 1.
+) -> Iterator[Batch]:
+    """All patients, a batch an optimiser step.
 
-    A part's weight is its tokens over the mean tokens of a step, so that tokens, not batches or steps, count
-    equally.
+    A batch's weight is its tokens over the mean tokens of a step, so that tokens, not steps, count equally.
     """
     lengths = np.diff(sequences.offsets) - 1
     planned = plan(lengths, budget, rng)
     mean = lengths.sum() / len(planned)
-    for step in planned:
-        weights = [float(lengths[rows].sum() / mean) for rows in step]
-        yield [
-            collate(sequences, rows, encoder_input, corruption, rng, weight)
-            for rows, weight in zip(step, weights, strict=True)
-        ]
+    for rows in planned:
+        yield collate(sequences, rows, encoder_input, corruption, rng, float(lengths[rows].sum() / mean))
 
 
 def collate(

@@ -1,12 +1,14 @@
 """Prompt-conditioned BART: age and sex become prompt vectors, decoder states become distributions.
 
-Axes: B patients, T decoder inputs, E encoder inputs, N real positions, D state, P prompt vectors.
+Axes: B patients, T decoder inputs, E encoder inputs, N real positions, L those and the prompts'.
+D state, P prompt vectors.
 """
 
 import json
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from safetensors.torch import load_file, save_file
@@ -15,19 +17,18 @@ from transformers import BartConfig, BartModel
 from transformers.modeling_outputs import BaseModelOutputWithPastAndCrossAttentions
 
 from ehrgen.data.cohort import AGE_BRACKETS, SEXES
-from ehrgen.data.vocabulary import BOS, EOS, FIRST_CODE, PAD, Vocabulary
+from ehrgen.data.vocabulary import PAD, Vocabulary
 from ehrgen.files import replacing
-from ehrgen.learning.batches import Batch
+from ehrgen.learning import packing
+from ehrgen.learning.backbone import ModelError, backbone
+from ehrgen.learning.batches import Batch, similar
 from ehrgen.learning.distribution import DISTRIBUTIONS
 from ehrgen.learning.hierarchy import Forbidden
 from ehrgen.learning.machine import Machine
-from ehrgen.learning.prompts import PROMPTS, CategoryVectors, Prompt, init_std
+from ehrgen.learning.packing import Layout, Prefixed
+from ehrgen.learning.prompts import PROMPTS, CategoryVectors, Prompt
 from ehrgen.learning.readout import Readout
 from ehrgen.learning.settings import ModelSettings
-
-
-class ModelError(ValueError):
-    """Weights or a checkpoint that do not fit the model; the message says where they differ."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class PromptBart(nn.Module):
         super().__init__()
         self.settings, self.vocabulary = settings, vocabulary
         self.max_tokens, self.sex_pool = max_tokens, sex_pool
-        self.bart = _bart(settings, len(vocabulary), max_tokens) if bart is None else bart
+        self.bart = backbone(settings, len(vocabulary), max_tokens) if bart is None else bart
         width = self.bart.config.d_model
         self.encoder_prompt = Prompt(settings.prompt_width, width) if settings.prompt_encoder else None
         self.decoder_prompt = Prompt(settings.prompt_width, width) if settings.prompt_decoder else None
@@ -97,10 +98,8 @@ class PromptBart(nn.Module):
         )
 
     def forward(self, batch: Batch, forbid_used: bool = True) -> Output:
-        encoded = self.encode(batch.encoder, batch.age, batch.sex)
-        states = self.decode(batch.inputs, batch.age, batch.sex, encoded, use_cache=False).last_hidden_state
-        prompts = states.shape[1] - batch.inputs.shape[1]
-        flat = states[:, prompts:][batch.real]
+        states, at = self._packed(batch)
+        flat = at.tokens(states)
         of_patient = self.readout.patients(batch.age, batch.sex)
         of_patient = None if of_patient is None else of_patient[batch.patient]
         read = self.readout(flat, of_patient, batch.used_at, batch.used_symbol)
@@ -109,23 +108,41 @@ class PromptBart(nn.Module):
             target_log_prob=target_log_prob,
             class_log_prob=class_log_prob,
             age_logits=self.age_head(flat).float(),
-            sex_logits=self.sex_head(self._pooled(states, prompts, batch)).float(),
+            sex_logits=self.sex_head(self._pooled(states, at, batch)).float(),
         )
+
+    def _packed(self, batch: Batch) -> tuple[Float[Tensor, "L D"], Prefixed]:
+        """Decoder states of all patients in one pass without padding, equal to those of `encode` and `decode`."""
+        seen = batch.encoder != PAD
+        given, written = torch.stack([seen.sum(1), batch.real.sum(1)]).cpu().numpy()
+        groups = similar(written)
+        vectors, own = self._joined(self.encoder_prompt, batch, batch.encoder[seen], given, similar(given))
+        encoded = packing.encode(self.bart.encoder, vectors, own.layout)
+        read = Layout.of(given + own.prompts, groups, batch.inputs.device)
+        vectors, at = self._joined(self.decoder_prompt, batch, batch.inputs[batch.real], written, groups)
+        return packing.decode(self.bart.decoder, vectors, at.layout, encoded, read), at
+
+    def _joined(
+        self, prompt: Prompt | None, batch: Batch, tokens: Int[Tensor, " N"], lengths: np.ndarray, groups: list
+    ) -> tuple[Float[Tensor, "L D"], Prefixed]:
+        """Prompt and token vectors on one flat axis."""
+        at = Prefixed.of(lengths, 0 if prompt is None else PROMPTS, groups, tokens.device)
+        vectors = self._embedded(tokens)
+        return at.joined(None if prompt is None else prompt(batch.age, batch.sex).to(vectors.dtype), vectors), at
 
     def shared_parameters(self) -> list[nn.Parameter]:
         """The parameters every objective can reach: BART and the prompts, not the heads or what reads the states."""
         own = ("age_head.", "sex_head.", "readout.", "distribution.")
         return [p for name, p in self.named_parameters() if not name.startswith(own)]
 
-    def _pooled(self, states: Float[Tensor, "B PT D"], prompts: int, batch: Batch) -> Float[Tensor, "B D"]:
+    def _pooled(self, states: Float[Tensor, "L D"], at: Prefixed, batch: Batch) -> Float[Tensor, "B D"]:
         """Mean state over code positions, or over every position, prompts included, as analysed."""
-        chosen = batch.inputs >= FIRST_CODE
+        chosen, patient = at.token[batch.reads_code], batch.patient[batch.reads_code]
         if self.sex_pool == "all":
-            chosen = batch.real
-        prefix = torch.full_like(chosen[:, :1], self.sex_pool == "all").expand(-1, prompts)
-        share = torch.cat([prefix, chosen], dim=1).to(states.dtype)
-        share = share / share.sum(dim=1, keepdim=True)
-        return torch.einsum("bt,btd->bd", share, states)
+            chosen, patient = slice(None), at.layout.patient
+        count = torch.bincount(patient, minlength=len(batch.sex))
+        total = states.new_zeros(len(batch.sex), states.shape[1]).index_add(0, patient, states[chosen])
+        return total / count[:, None]
 
     def _prefixed(
         self,
@@ -134,14 +151,16 @@ class PromptBart(nn.Module):
         age: Float[Tensor, " B"] | None,
         sex: Int[Tensor, " B"] | None,
     ) -> tuple[Float[Tensor, "B PT D"], Bool[Tensor, "B PT"]]:
-        vectors = self.bart.shared(tokens)
-        if self.category is not None:
-            vectors = vectors + self.category(tokens)
+        vectors = self._embedded(tokens)
         mask = tokens != PAD
         if prompt is None or age is None or sex is None:
             return vectors, mask
         prefix = prompt(age, sex).to(vectors.dtype)
         return torch.cat([prefix, vectors], 1), torch.cat([mask.new_ones(len(mask), PROMPTS), mask], 1)
+
+    def _embedded(self, tokens: Int[Tensor, "..."]) -> Float[Tensor, "... D"]:
+        vectors = self.bart.shared(tokens)
+        return vectors if self.category is None else vectors + self.category(tokens)
 
     def save(self, folder: Path) -> None:
         """Write model.safetensors, vocabulary.json and config.json: all that `load` needs."""
@@ -197,37 +216,3 @@ def forbidden(batch: Batch, forbid_used: bool) -> Forbidden:
 def _head(width: int, classes: int) -> nn.Module:
     hidden = max(16, width // 3)
     return nn.Sequential(nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, classes))
-
-
-def _bart(settings: ModelSettings, tokens: int, max_tokens: int) -> BartModel:
-    if settings.pretrained is not None:
-        bart = BartModel.from_pretrained(settings.pretrained)
-        bart.resize_token_embeddings(tokens)
-        bart.shared.padding_idx = bart.config.pad_token_id = PAD  # the checkpoint's own would never learn
-        if bart.config.max_position_embeddings < max_tokens + PROMPTS:
-            raise ModelError(
-                f"{settings.pretrained}: {bart.config.max_position_embeddings} positions, "
-                f"{max_tokens + PROMPTS} needed; lower sequence.max_tokens"
-            )
-        return bart
-    config = BartConfig(
-        vocab_size=tokens,
-        max_position_embeddings=max_tokens + PROMPTS,
-        d_model=settings.d_model,
-        encoder_layers=settings.layers,
-        decoder_layers=settings.layers,
-        encoder_attention_heads=settings.heads,
-        decoder_attention_heads=settings.heads,
-        encoder_ffn_dim=settings.feed_forward,
-        decoder_ffn_dim=settings.feed_forward,
-        dropout=settings.dropout,
-        attention_dropout=0.0,
-        activation_dropout=0.0,
-        pad_token_id=PAD,
-        bos_token_id=BOS,
-        eos_token_id=EOS,
-        decoder_start_token_id=BOS,
-        forced_eos_token_id=None,
-        init_std=init_std(settings.d_model),
-    )
-    return BartModel(config)

@@ -17,7 +17,6 @@ Source:
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from itertools import chain
 
 import numpy as np
 import torch
@@ -203,7 +202,7 @@ def _collated(sequences: Sequences, people: np.ndarray, recipe: Recipe) -> list[
     rng = np.random.default_rng(SEED)
     planned = plan((np.diff(sequences.offsets) - 1)[people], recipe.train.batch_tokens, None)
     inputs = recipe.model.encoder_input, recipe.model.corruption
-    return [collate(sequences, people[rows], *inputs, rng) for rows in chain.from_iterable(planned)]
+    return [collate(sequences, people[rows], *inputs, rng) for rows in planned]
 
 
 def _beforehand(

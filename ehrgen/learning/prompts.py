@@ -44,7 +44,7 @@ class CategoryVectors(nn.Module):
         self.vectors = nn.Embedding(len(vocabulary.class_size), width)
         nn.init.normal_(self.vectors.weight, std=init_std(width))
 
-    def forward(self, tokens: Int[Tensor, "B T"]) -> Float[Tensor, "B T D"]:
+    def forward(self, tokens: Int[Tensor, "..."]) -> Float[Tensor, "... D"]:
         return self.vectors(self.token_class[tokens])
 
 

@@ -18,7 +18,6 @@ Codes that training never saw have no probability under any model; they are left
 and so are patients with no other code. Histories end where those of training end.
 """
 
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +30,7 @@ from ehrgen.data.cohort import Cohort
 from ehrgen.data.sequences import Sequences
 from ehrgen.data.vocabulary import FIRST_CODE
 from ehrgen.files import replacing
-from ehrgen.learning.batches import collate, plan
+from ehrgen.learning.batches import collate, plan, similar
 from ehrgen.learning.machine import Machine
 from ehrgen.learning.model import PromptBart, forbidden
 from ehrgen.learning.settings import SamplingSettings
@@ -72,7 +71,8 @@ def log_likelihood(
 ) -> Float[ndarray, " P"]:
     """log P(history) of each patient in nats, codes in the order given; `model` is on `machine` and evaluates."""
     found = np.empty(len(sequences))
-    for rows in chain.from_iterable(plan(np.diff(sequences.offsets) - 1, TOKENS, None)):
+    lengths = np.diff(sequences.offsets) - 1
+    for rows in (step[group] for step in plan(lengths, TOKENS, None) for group in similar(lengths[step])):
         batch = collate(sequences, rows, "prompt", 0.0, None).to(machine.device)
         age, sex = (batch.age, batch.sex) if settings.demographics else (None, None)
         with machine.autocast():

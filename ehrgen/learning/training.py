@@ -4,7 +4,6 @@ import math
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict
-from itertools import chain
 
 import numpy as np
 import torch
@@ -16,7 +15,7 @@ from ehrgen.data.sequences import Sequences
 from ehrgen.learning import gradients, objectives
 from ehrgen.learning.batches import Batch, batches, plan
 from ehrgen.learning.checkpoint import Checkpoint
-from ehrgen.learning.history import Epoch, Means, Row
+from ehrgen.learning.history import Epoch, Row
 from ehrgen.learning.machine import Machine
 from ehrgen.learning.model import PromptBart
 from ehrgen.learning.optimizer import adamw, pace
@@ -98,8 +97,8 @@ class Learner:
         self.scheme.begin(self._past())
         tally = Epoch()
         step = (number - 1) * self.steps_per_epoch
-        for parts in self._batches(rng):
-            self.step(step, [part.to(self.machine.device) for part in parts], tally)
+        for batch in self._batches(rng):
+            self.step(step, batch.to(self.machine.device), tally)
             step += 1
         if silent := set(self.objectives) - set(tally.value.mean):
             raise TrainingError(f"epoch {number}: no batch gave {', '.join(sorted(silent))} anything to score")
@@ -110,7 +109,7 @@ class Learner:
         self.rows += added
         return added
 
-    def step(self, step: int, parts: list[Batch], tally: Epoch) -> None:
+    def step(self, step: int, batch: Batch, tally: Epoch) -> None:
         """One update along the weighted sum, or along what the scheme makes of the objectives' own gradients.
 
         The latter every MEASURE_EVERY steps of an epoch, to measure them, and always if the scheme needs them.
@@ -121,25 +120,23 @@ class Learner:
         self.optimizer.zero_grad(set_to_none=True)
         weights = self.weights(step)
         own = self.scheme.every_step or self._measures(step)
-        measured = gradients.Sums.of(self.model, self.objectives) if own else None
-        seen = Means()
-        for part in parts:
-            losses = self.losses(part)
-            values = {name: float(loss.detach()) for name, loss in losses.items()}
-            _refuse_nonfinite(values, step, part)
-            seen.add(values, part.weight)
-            tally.add(values, weights, part.weight)
-            if measured is not None:
-                measured.add(losses, part.weight)
-            else:
-                _descend(losses, weights, part.weight, step)
-        norms = None if measured is None else self._attribute(measured, seen.mean, weights, step, tally)
+        losses = self.losses(batch)
+        values = {name: float(loss.detach()) for name, loss in losses.items()}
+        _refuse_nonfinite(values, step, batch)
+        tally.add(values, weights, batch.weight)
+        norms = None
+        if own:
+            measured = gradients.Sums.of(self.model, self.objectives)
+            measured.add(losses, batch.weight)
+            norms = self._attribute(measured, values, weights, step, tally)
+        else:
+            _descend(losses, weights, batch.weight, step)
         norm = float(clip_grad_norm_(self.model.parameters(), settings.clip))
         if not math.isfinite(norm):
-            shapes = [tuple(part.inputs.shape) for part in parts]
-            raise TrainingError(f"step {step}: gradient norm of the total is {norm}; batches of shape {shapes}")
+            shape = tuple(batch.inputs.shape)
+            raise TrainingError(f"step {step}: gradient norm of the total is {norm}; batch of shape {shape}")
         self.optimizer.step()
-        active = {name: value for name, value in seen.mean.items() if weights[name] > 0}
+        active = {name: value for name, value in values.items() if weights[name] > 0}
         self.scheme.learn(active, norms)
 
     def weights(self, step: int) -> dict[str, float]:
@@ -200,14 +197,14 @@ class Learner:
         rng = np.random.default_rng(0)
         held_out = self.validation.shuffled(rng) if self.recipe.train.order == "shuffled" else self.validation
         total = seen = 0.0
-        for batch in chain.from_iterable(batches(held_out, self.recipe.train.batch_tokens)):
+        for batch in batches(held_out, self.recipe.train.batch_tokens):
             with self.machine.autocast():
                 out = self.model(batch.to(self.machine.device), forbid_used=self.recipe.train.mask_repeats)
             total -= float(out.target_log_prob.sum())
             seen += len(out.target_log_prob)
         return total / seen
 
-    def _batches(self, rng: np.random.Generator) -> Iterator[list[Batch]]:
+    def _batches(self, rng: np.random.Generator) -> Iterator[Batch]:
         settings = self.recipe
         ordered = self.training.shuffled(rng) if settings.train.order == "shuffled" else self.training
         return batches(
@@ -220,7 +217,7 @@ def _mix(seed: int, epoch: int) -> int:
 
 
 def _descend(losses: dict[str, torch.Tensor], weights: dict[str, float], share: float, step: int) -> None:
-    """Add the gradient of a part's weighted sum to the parameters; what has no weight now costs nothing."""
+    """Add the gradient of a batch's weighted sum to the parameters; what has no weight now costs nothing."""
     active = {name: loss for name, loss in losses.items() if weights[name] > 0}
     if not active:
         return

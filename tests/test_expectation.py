@@ -6,7 +6,8 @@ import torch
 from records import tiny
 from tiny_learning import batch_of, by_hand, expecting, output, untrained
 
-from ehrgen.learning.expectation import NothingToScoreError, at_codes, categories, observed_counts
+from ehrgen.learning.expectation import NothingToScoreError, at_codes, observed_counts
+from ehrgen.learning.hierarchy import categories
 
 BATCH = batch_of(by_hand())
 

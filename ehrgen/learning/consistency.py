@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from ehrgen.learning.batches import Batch
-from ehrgen.learning.expectation import UnknownLabelError, at_codes
+from ehrgen.learning.expectation import UnknownLabelError, before_codes
 from ehrgen.learning.model import Output
 
 INVERSE_PENALTY = 10.0
@@ -73,9 +73,9 @@ def _of_label(
         raise UnknownLabelError(
             f"{int(unknown.sum())} of {len(label)} patients have a label (index {labels}) without a training patient"
         )
-    expected, chosen = at_codes(out, batch)
+    chosen = before_codes(batch)
     with torch.autocast(weight.device.type, enabled=False):
-        evidence = expected @ weight
+        evidence = (out.categories @ weight)[chosen]
     patient = batch.patient[chosen]
     total = evidence.new_zeros(len(label), len(bias)).index_add(0, patient, evidence)
     codes = torch.bincount(patient, minlength=len(label))

@@ -29,7 +29,7 @@ from torch import Tensor
 
 from ehrgen.data.vocabulary import MARK_CLASSES
 from ehrgen.learning.batches import Batch
-from ehrgen.learning.expectation import NothingToScoreError, categories
+from ehrgen.learning.expectation import NothingToScoreError
 from ehrgen.learning.model import Output
 
 
@@ -68,8 +68,7 @@ def expected(
         total = torch.sparse.mm(held, price)
     follows = torch.bincount(batch.used_at, minlength=positions)
     chosen = follows > 0
-    mean = total[chosen] / follows[chosen, None]
-    return (categories(out.class_log_prob[chosen]) * mean).sum(-1).mean()
+    return ((out.categories * total).sum(-1)[chosen] / follows[chosen]).mean()
 
 
 def observed(

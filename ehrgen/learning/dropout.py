@@ -28,5 +28,5 @@ def dropout(values: Float[Tensor, "..."], share: float) -> Float[Tensor, "..."]:
     barred = round(share * LEVELS)
     numbers = torch.empty(-(-values.numel() // 4), dtype=torch.int64).random_(-(2**63), None)
     sixteenths = numbers.view(torch.int16)[: values.numel()].view(values.shape)
-    kept = (sixteenths >= barred - LEVELS // 2).to(values.dtype)
+    kept = torch.ge(sixteenths, barred - LEVELS // 2, out=torch.empty_like(values, requires_grad=False))
     return values * kept.mul_(LEVELS / (LEVELS - barred))

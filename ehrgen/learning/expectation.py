@@ -1,11 +1,10 @@
 """What the model expects where a code comes, in ICD-9 categories, and what the training split holds there.
 
-Axes: N positions, M positions whose next symbol is a code, K classes (two marks, then the categories), C categories,
+Axes: N positions, M positions whose next symbol is a code, C categories,
 P patients of the training split.
 """
 
 import numpy as np
-import torch
 from jaxtyping import Bool, Float
 from scipy import sparse
 from torch import Tensor
@@ -24,17 +23,16 @@ class UnknownLabelError(ValueError):
     """A label without a training patient: training has nothing to say of what its codes should be."""
 
 
-def categories(class_log_prob: Float[Tensor, "M K"]) -> Float[Tensor, "M C"]:
-    """P(category | a code comes next); each row sums to 1.
+def before_codes(batch: Batch) -> Bool[Tensor, " N"]:
+    """Which positions are followed by a code.
 
-    Without the condition an objective on codes could be lowered by ending visits instead of by choosing codes.
-
-    Example:
-        >>> log_prob = torch.tensor([[0.3, 0.2, 0.1, 0.4]]).log()
-        >>> [round(share, 3) for share in categories(log_prob)[0].tolist()]
-        [0.2, 0.8]
+    Raises:
+        NothingToScoreError: If none is.
     """
-    return torch.softmax(class_log_prob[:, MARK_CLASSES:], dim=-1)
+    chosen = batch.target >= MARK_CLASSES
+    if not bool(chosen.any()):
+        raise NothingToScoreError(f"none of {len(chosen)} positions is followed by a code; there is nothing to score")
+    return chosen
 
 
 def at_codes(out: Output, batch: Batch) -> tuple[Float[Tensor, "M C"], Bool[Tensor, " N"]]:
@@ -43,10 +41,8 @@ def at_codes(out: Output, batch: Batch) -> tuple[Float[Tensor, "M C"], Bool[Tens
     Raises:
         NothingToScoreError: If there is none.
     """
-    chosen = batch.target >= MARK_CLASSES
-    if not bool(chosen.any()):
-        raise NothingToScoreError(f"none of {len(chosen)} positions is followed by a code; there is nothing to score")
-    return categories(out.class_log_prob[chosen]), chosen
+    chosen = before_codes(batch)
+    return out.categories[chosen], chosen
 
 
 def observed_counts(sequences: Sequences) -> sparse.csr_array:

@@ -1,7 +1,7 @@
 """The tree of symbols and what may not come next: the arithmetic under every output distribution.
 
 Axes: N positions, K classes, S symbols, J pairs of (position, symbol already used), R symbols of one class for each
-position, position by position.
+position, position by position, C categories: the classes after the marks.
 """
 
 from dataclasses import dataclass
@@ -86,6 +86,19 @@ class Siblings:
         best = score.new_full((len(self.first),), -torch.inf).scatter_reduce(0, self.row, score, "amax")
         winner = (score == best[self.row]).nonzero().squeeze(1)
         return self.symbol[winner[torch.searchsorted(self.row[winner], torch.arange(len(best), device=best.device))]]
+
+
+def categories(class_log_prob: Float[Tensor, "N K"]) -> Float[Tensor, "N C"]:
+    """P(category | a code comes next); each row sums to 1.
+
+    Without the condition an objective on codes could be lowered by ending visits instead of by choosing codes.
+
+    Example:
+        >>> log_prob = torch.tensor([[0.3, 0.2, 0.1, 0.4]]).log()
+        >>> [round(share, 3) for share in categories(log_prob)[0].tolist()]
+        [0.2, 0.8]
+    """
+    return torch.softmax(class_log_prob[:, MARK_CLASSES:], dim=-1)
 
 
 def race(log_prob: Float[Tensor, "N S"], generator: torch.Generator) -> Int[Tensor, " N"]:

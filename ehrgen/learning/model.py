@@ -6,6 +6,7 @@ D state, P prompt vectors.
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ from ehrgen.learning import packing
 from ehrgen.learning.backbone import ModelError, backbone
 from ehrgen.learning.batches import Batch, similar
 from ehrgen.learning.distribution import DISTRIBUTIONS
-from ehrgen.learning.hierarchy import Forbidden
+from ehrgen.learning.hierarchy import Forbidden, categories
 from ehrgen.learning.machine import Machine
 from ehrgen.learning.packing import Layout, Prefixed
 from ehrgen.learning.prompts import PROMPTS, CategoryVectors, Prompt
@@ -39,6 +40,11 @@ class Output:
     class_log_prob: Float[Tensor, "N K"]
     age_logits: Float[Tensor, "N 6"]
     sex_logits: Float[Tensor, "B 2"]
+
+    @cached_property
+    def categories(self) -> Float[Tensor, "N C"]:
+        """P(category | a code comes next), taken once for all objectives that ask for it."""
+        return categories(self.class_log_prob)
 
 
 class PromptBart(nn.Module):

@@ -1,0 +1,89 @@
+"""What all benchmarks share: contenders that take turns in one process, the peak of the machine, and a JSON file."""
+
+import json
+import os
+import platform
+import subprocess
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median, quantiles
+
+import torch
+import transformers
+
+Contender = Callable[[int], float]
+"""Does some of the work, a different piece each round; returns how much, in the unit of the benchmark."""
+
+WARM_UP = 2
+RESULTS = Path("benchmarks/results")
+
+
+def in_turn(contenders: dict[str, Contender], rounds: int) -> dict[str, list[float]]:
+    """Rate of each contender in each round, work a second of CPU time.
+
+    All take their turn in every round, and CPU time is that of this process: other work on the machine weighs little
+    on a rate and less on the ratio of two rates of one round.
+    """
+    rates: dict[str, list[float]] = {name: [] for name in contenders}
+    for number in range(WARM_UP + rounds):
+        for name, contender in contenders.items():
+            start = time.process_time()
+            work = contender(number)
+            spent = time.process_time() - start
+            if number >= WARM_UP:
+                rates[name].append(work / spent)
+    return rates
+
+
+def against(rates: dict[str, list[float]], base: str) -> dict[str, dict[str, float]]:
+    """Of each contender its median rate, and the ratio to the rate of `base` in the same round: quartiles.
+
+    Example:
+        >>> against({"plain": [1.0, 2.0, 4.0], "ours": [3.0, 6.0, 12.0]}, "plain")["ours"]
+        {'rate': 6.0, 'ratio': 3.0, 'low': 3.0, 'high': 3.0}
+    """
+    table = {}
+    for name, own in rates.items():
+        ratios = [one / other for one, other in zip(own, rates[base], strict=True)]
+        low, middle, high = quantiles(ratios, n=4)
+        table[name] = {"rate": median(own), "ratio": middle, "low": low, "high": high}
+    return table
+
+
+def multiply(size: int = 1024) -> Contender:
+    """A product of two square fp32 matrices; its rate is the peak that a model can be held to, in FLOP/s."""
+    left, right = torch.randn(size, size), torch.randn(size, size)
+
+    def product(_: int) -> float:
+        torch.mm(left, right)
+        return 2.0 * size**3
+
+    return product
+
+
+def save(name: str, content: dict[str, object]) -> None:
+    """Write benchmarks/results/NAME.json, with where and when it was measured."""
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True)
+    where = {
+        "commit": commit.stdout.strip(),
+        "date": datetime.now(UTC).date().isoformat(),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "transformers": transformers.__version__,
+    }
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"{name}.json"
+    path.write_text(json.dumps({"where": where, **content}, indent=1) + "\n", encoding="utf-8")
+    print(f"wrote {path}")
+
+
+def _processor() -> str:
+    """The name the system gives the processor; its architecture where it gives none."""
+    known = Path("/proc/cpuinfo")
+    lines = known.read_text(encoding="utf-8").splitlines() if known.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()

@@ -1,6 +1,6 @@
 """benchmarks/RESULTS.md from the JSON that the benchmarks left: nothing is computed here.
 
-python -m benchmarks.results
+python -m benchmarks.summary
 """
 
 import json
@@ -17,7 +17,7 @@ TITLES = {
 }
 HEAD = """# Benchmarks
 
-Written by `python -m benchmarks.results` from `benchmarks/results/*.json`; how each is measured is said at the head of
+Written by `python -m benchmarks.summary` from `benchmarks/results/*.json`; how each is measured is said at the head of
 its file. Contenders take turns in one process, rates are work a second of CPU time, a ratio is the median over rounds
 of the ratio within a round, with its quartiles.
 """

@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro autopsy review test smoke lint metrics-check
+.PHONY: help setup repro autopsy review test smoke lint metrics-check bench
 
 help:
 	@echo 'make repro   the ablation of params.yaml: prepare, train, sample, measure, compare'
@@ -17,6 +17,7 @@ help:
 	@echo 'make smoke   the same stages on a tiny cohort, in a temporary copy'
 	@echo 'make test    format, lint and tests'
 	@echo 'make metrics-check   the metrics against reference generators whose faults are known'
+	@echo 'make bench   training, sampling and pair counting against what one would otherwise write -> benchmarks'
 	@echo 'make lint    format and lint alone'
 
 setup: $(READY)
@@ -48,6 +49,10 @@ review: $(READY)
 
 metrics-check: $(READY)
 	@.venv/bin/python -m scripts.metrics_check
+
+bench: $(READY)
+	@for size in default large; do .venv/bin/python -m benchmarks.training --size $$size || exit; done
+	@for what in sampling counting summary; do .venv/bin/python -m benchmarks.$$what || exit; done
 
 smoke: $(READY)
 	@.venv/bin/python tests/smoke.py

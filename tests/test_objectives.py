@@ -9,6 +9,7 @@ import torch
 from made_up import cohort
 from records import sequences_of, tiny
 from tiny_learning import CPU, batch_of, bound, by_hand, matrices, recipe, untrained
+from torch.nn.functional import logsigmoid
 
 from ehrgen.data import cooccurrence
 from ehrgen.learning import objectives
@@ -82,12 +83,14 @@ def doubled(objective: Objective) -> Objective:
 
 
 def of_logits(objective: Objective, batch, barred: torch.Tensor | None = None):
-    """The objective as a function of logits, the classes of `barred` masked as the model masks them."""
+    """The objective as a function of logits, the target's being that of its probability; `barred` is masked as the
+    model masks it.
+    """
 
     def value(target: torch.Tensor, classes: torch.Tensor, age: torch.Tensor, sex: torch.Tensor) -> torch.Tensor:
         if barred is not None:
             classes = classes.masked_fill(barred, FORBIDDEN)
-        return objective(Output(target, torch.log_softmax(classes, -1), age, sex), batch)
+        return objective(Output(logsigmoid(target), torch.log_softmax(classes, -1), age, sex), batch)
 
     return value
 

@@ -69,7 +69,8 @@ def test_retired_once_below_a_tenth_of_chance_twice_in_a_row(past: list[float], 
     assert factor(schedule("retire"), len(past), past, chance=0.7) == left
 
 
-def test_chance_is_the_entropy_of_the_labels():
+@pytest.mark.parametrize("age_form", ["states", "consistency"])
+def test_chance_is_the_entropy_of_the_labels(age_form: str):
     training = tiny()
     lengths = np.diff(training.offsets) - 1
     predicted = [
@@ -77,27 +78,27 @@ def test_chance_is_the_entropy_of_the_labels():
     ]
     expected = {
         "lm": entropy(np.unique(predicted, return_counts=True)[1]),
-        "age": entropy(np.bincount(np.repeat(age_bracket(training.age), lengths))),
+        "age": entropy(np.bincount(np.repeat(age_bracket(training.age), lengths if age_form == "states" else 1))),
         "sex": entropy(np.bincount(training.sex)),
     }
-    assert {name: chance(name, training) for name in settings.WITH_CHANCE} == pytest.approx(expected)
+    assert {name: chance(name, training, age_form) for name in settings.WITH_CHANCE} == pytest.approx(expected)
 
 
 def test_chance_by_hand():
     """Three women and a man: -3/4 ln 3/4 - 1/4 ln 1/4."""
     patients = cohort([["4019"], ["486"], ["486"], ["4019"]], sex="FFMF")
-    assert chance("sex", sequences_of(patients)) == pytest.approx(0.75 * math.log(4 / 3) + 0.25 * math.log(4))
+    assert chance("sex", sequences_of(patients), "states") == pytest.approx(0.75 * math.log(4 / 3) + 0.25 * math.log(4))
 
 
 def test_what_can_only_be_one_thing_cannot_be_retired():
     with pytest.raises(
         ScheduleError, match=r"loss\.schedules\.sex: chance is 0 nats, the 2 training patients have one"
     ):
-        Schedules({"sex": schedule("retire")}, sequences_of(cohort([["4019"], ["486"]], sex="FF")))
+        Schedules({"sex": schedule("retire")}, sequences_of(cohort([["4019"], ["486"]], sex="FF")), "states")
 
 
 def test_each_objective_has_its_own_schedule():
-    planned = Schedules({"sex": schedule("step"), "age": schedule("retire", epochs=1)}, tiny())
+    planned = Schedules({"sex": schedule("step"), "age": schedule("retire", epochs=1)}, tiny(), "states")
     past = {"lm": [5.0], "age": [0.01], "sex": [0.01], "cooccur": [1.0]}
     assert planned.factors(1, past) == {"lm": 1, "age": 0, "sex": 1, "cooccur": 1}
     assert planned.factors(3, past)["sex"] == 0

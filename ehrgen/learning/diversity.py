@@ -20,10 +20,9 @@ def unigram(out: Output, batch: Batch, training: Float[Tensor, " C"]) -> Float[T
     KL(training || mean of P(c | a code comes)). Calibrated: it is 0 at the training frequencies and only there, so
     that noise is not rewarded. A model that expects every category equally pays log C less the entropy of the
     training frequencies; one that has dropped a category pays for it in proportion to its frequency. It sees
-    means alone: a model that gives every patient the unigram frequencies has value 0 too. Count noise and the
-    similar length of the histories of a batch add to it as to `matching.age_frequencies`: trained on LM alone, steps
-    of 1,024 tokens, it rises from 0.02 nats in the first epoch to 0.08, because predictions come to depend on what
-    they follow. Values of that size are no collapse.
+    means alone: a model that gives every patient the unigram frequencies has value 0 too. Count noise adds to it as
+    to `matching.age_frequencies`: trained on LM alone, steps of 1,024 tokens, it rises from 0.02 nats in the first
+    epoch to 0.08, because predictions come to depend on what they follow. Values of that size are no collapse.
 
     Raises:
         NothingToScoreError: If no position is followed by a code.

@@ -25,11 +25,10 @@ def age_frequencies(out: Output, batch: Batch, training: Float[Tensor, "6 C"]) -
 
     Count noise: a batch shows few contexts of each bracket. Were a right model sure of every next code, a bracket
     with n positions would pay about (C' - 1) / (2n) for the C' categories usual in it, and the sum over brackets
-    about 6 (C' - 1) / (2M); predictions spread over several codes pay less. Besides, a batch holds histories of
-    similar length, whose frequencies are not those of all. Neither is the model's fault, and the gradient of both
-    pulls predictions towards the bracket's mean. Weighting brackets by their positions keeps a small one from having
-    more than its part. Simulated patients, steps of 1,024 tokens: 0.30 in the first epoch, 0.075 for a model trained
-    on LM alone, 0.065 in steps of 4,096; the true codes 1.8 and 1.2.
+    about 6 (C' - 1) / (2M); predictions spread over several codes pay less. That is not the model's fault, and its
+    gradient pulls predictions towards the bracket's mean. Weighting brackets by their positions keeps a small one
+    from having more than its part. Simulated patients, steps of 1,024 tokens: 0.30 in the first epoch, 0.075 for a
+    model trained on LM alone, 0.065 in steps of 4,096; the true codes 1.8 and 1.2.
 
     Raises:
         NothingToScoreError: If no position is followed by a code.

@@ -63,13 +63,15 @@ def _solved(past: Sequence[float], limit: float, epochs: int) -> bool:
 class Schedules:
     """The factors of all objectives; 1 where nothing is planned."""
 
-    def __init__(self, settings: Mapping[str, ScheduleSettings], training: Sequences) -> None:
-        """
+    def __init__(self, settings: Mapping[str, ScheduleSettings], training: Sequences, age_form: str) -> None:
+        """`age_form` is the form of the age objective, `loss.age_form`.
+
         Raises:
             ScheduleError: If an objective is to retire whose chance level is 0 on these patients.
         """
         self.settings = dict(settings)
-        self.chance = {name: chance(name, training) for name, one in settings.items() if one.kind == "retire"}
+        retiring = [name for name, one in settings.items() if one.kind == "retire"]
+        self.chance = {name: chance(name, training, age_form) for name in retiring}
         for name, nats in self.chance.items():
             if nats == 0:
                 raise ScheduleError(
@@ -85,17 +87,19 @@ class Schedules:
         }
 
 
-def chance(name: str, training: Sequences) -> float:
+def chance(name: str, training: Sequences, age_form: str) -> float:
     """Entropy of what the objective predicts, at least 0 nats: its value for a model that knows frequencies alone.
 
-    Of the symbols for `lm`, of the age bracket over positions for `age`, of the sex over patients for `sex`.
+    Of the symbols for `lm`, of the sex over patients for `sex`, of the age bracket over positions for `age` of form
+    `states`, which scores each, and over patients for `consistency`, which scores a history as a whole.
     """
-    lengths = np.diff(training.offsets) - 1
+    positions = np.diff(training.offsets) - 1
     match name:
         case "lm":
             counts = np.bincount(np.delete(training.tokens, training.offsets[:-1]))
         case "age":
-            counts = np.bincount(age_bracket(np.asarray(training.age)), weights=lengths, minlength=len(AGE_BRACKETS))
+            times = positions if age_form == "states" else None
+            counts = np.bincount(age_bracket(np.asarray(training.age)), weights=times, minlength=len(AGE_BRACKETS))
         case "sex":
             counts = np.bincount(training.sex, minlength=len(SEXES))
         case _:

@@ -77,7 +77,7 @@ class Learner:
         self.model = model.placed(machine)
         self.objectives = objectives.build(recipe.loss, self.training, matrices, machine.device)
         self.scheme = SCHEMES[recipe.loss.weighting]({name: recipe.loss.weights()[name] for name in self.objectives})
-        self.schedules = Schedules(recipe.loss.schedules, self.training)
+        self.schedules = Schedules(recipe.loss.schedules, self.training, recipe.loss.age_form)
         self.rows: list[Row] = []
         self.warned: set[str] = set()
         self.probes = Probes(recipe, self.training, self.validation, self.objectives, machine)

@@ -1,4 +1,4 @@
-"""Held-out real patients against reference generators and other real patients -> reports/anchors/*.json, portrait."""
+"""Held-out real patients against reference generators and other real patients -> reports/anchors, margins, portrait."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +8,7 @@ import numpy as np
 from ehrgen.data.cohort import Cohort
 from ehrgen.data.settings import CohortSettings
 from ehrgen.files import replacing
-from ehrgen.metrics import portrait, truth
+from ehrgen.metrics import jackknife, portrait, truth
 from ehrgen.metrics.anchors import COPIES, anchors
 from ehrgen.metrics.evaluation import Evidence, evaluate
 from ehrgen.metrics.settings import EvaluateSettings
@@ -26,6 +26,7 @@ def main() -> None:
     if (n := len(floor)) < settings.patients:
         print(f"{n:,} patients compared, not {settings.patients:,}: no more are held out or trained on")
     portrait.save(portrait.portrait(floor), Path("reports/portraits/floor.json"))
+    jackknife.save(jackknife.half_widths(floor, settings.seed), Path("reports/margins.json"))
     with replacing(Path("reports/anchors")) as folder:
         evaluate(floor).save(folder / "floor.json")
         for number, (name, generate) in enumerate(anchors(settings.profiles).items()):

@@ -1,5 +1,6 @@
-"""Runs, anchors and histories -> reports/variants/*.json, reports/ablation.json and reports/ablation.md."""
+"""Runs, anchors, margins and histories -> reports/variants/*.json, reports/ablation.json and reports/ablation.md."""
 
+import json
 from pathlib import Path
 
 from ehrgen.files import replacing
@@ -21,7 +22,8 @@ def main() -> None:
     histories = by_seed(ablation, REPORTS / "history", ".csv", attribution.load)
     objectives = {variant: attribution.mean_over_seeds(found.values()) for variant, found in histories.items()}
     anchors = {path.stem: Scores.load(path) for path in sorted((REPORTS / "anchors").glob("*.json"))}
-    found = compare(runs, anchors, ablation.run, ablation.seeds, ablation.reference)
+    margins = json.loads((REPORTS / "margins.json").read_text(encoding="utf-8"))["half_width"]
+    found = compare(runs, anchors, margins, ablation.run, ablation.seeds, ablation.reference)
     changed = changes(load_yaml(Path("resolved.yaml"))["effective"], ablation.reference)
     with replacing(REPORTS / "variants") as folder:
         for variant in filter(runs.get, ablation.run):

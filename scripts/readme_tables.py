@@ -48,6 +48,8 @@ def results(content: dict[str, Any]) -> str:
     ]
     for anchor in sorted(content["anchors"], key=lambda name: name != FLOOR):
         row = {name: {"mean": value, "seeds": 1} for name, value in content["anchors"][anchor].items()}
+        for name in row.keys() & content["margins"].keys() if anchor == FLOOR else ():
+            row[name]["half_width"] = content["margins"][name]
         rows.append([f"*{anchor}*", *(_shown(name, row, ()) for name in metrics)])
     return table(["", *metrics], rows) + "\n"
 

@@ -51,6 +51,9 @@ MANIFEST = {
 }
 
 
+MARGINS = dict.fromkeys(METRICS, 0.05)
+
+
 def sources(*variants: str, **changed: Any) -> Sources:
     """Everything for these variants, the first the reference; `changed` replaces whole parts."""
     names = variants or ("multitask", "replica")
@@ -61,7 +64,10 @@ def sources(*variants: str, **changed: Any) -> Sources:
     verdicts = {name: diagnose(of_seed.values()) for name, of_seed in found.traces.items()}
     judged = [[judge(claim, found) for claim in claims] for claims in (ANALYSIS, EXPECTED)]
     parts = {
-        "ablation": {**compare(found.runs, anchors, names, SEEDS, names[0]).content(), "objectives": objectives},
+        "ablation": {
+            **compare(found.runs, anchors, MARGINS, names, SEEDS, names[0]).content(),
+            "objectives": objectives,
+        },
         "findings": digest.content(verdicts, *judged),
         "quality": {"source": "simulated", "cohort": {"patients": 12000}},
         "traces": found.traces,

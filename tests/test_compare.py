@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from ehrgen.metrics.suite import HEADLINE, METRICS, Scores
+from ehrgen.metrics.suite import HEADLINE, METRICS, Scores, write_json
 from ehrgen.params import ParamsError
 from pipeline import compare, headline
 
@@ -25,6 +25,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             Scores(values, {}, 9).save(Path("reports/runs") / variant / f"{seed}.json")
     for name, value in (("floor", 1.0), ("independent_codes", 0.1)):
         Scores(dict.fromkeys(METRICS, value), {}, 9).save(Path("reports/anchors") / f"{name}.json")
+    write_json({"groups": 5, "half_width": dict.fromkeys(METRICS, 0.1)}, Path("reports/margins.json"))
     Path("reports/history/base").mkdir(parents=True)
     Path("reports/history/base/0.csv").write_text(HISTORY)
     return tmp_path

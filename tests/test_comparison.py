@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from ehrgen.findings.comparison import ComparisonError, changes, compare, skill
+from ehrgen.findings.comparison import COMPARED, SHOWN, ComparisonError, changes, compare, skill
 from ehrgen.findings.intervals import Estimate
 from ehrgen.metrics.suite import HEADLINE, METRICS, Scores
 
@@ -16,10 +16,12 @@ RUNS = {
     "less": {0: scores(coverage=0, pair_r2=9), 1: scores(coverage=2, pair_r2=9)},
 }
 ANCHORS = {"floor": scores(coverage=2, pair_r2=1), "independent_codes": scores(coverage=1, pair_r2=0)}
+MARGINS = {"coverage": 0.5, "pair_r2": 0.1}
+VARIANTS = {"base": 0, "less": 1}
 
 
 def test_means_and_paired_differences_by_hand():
-    found = compare(RUNS, ANCHORS, ["base", "less"], [0, 1], "base")
+    found = compare(RUNS, ANCHORS, MARGINS, ["base", "less"], [0, 1], "base")
     assert found.estimates["base"]["coverage"].mean == 2
     half = pytest.approx(12.7062, abs=1e-4)  # t of one degree of freedom x sd sqrt(2) / sqrt(2)
     assert found.estimates["base"]["pair_r2"].half_width == half
@@ -33,13 +35,13 @@ def test_means_and_paired_differences_by_hand():
 
 def test_headline_is_flat_and_short():
     everything = {"base": {0: scores(**dict.fromkeys(METRICS, 0.123456))}}
-    written = compare(everything, ANCHORS, ["base"], [0], "base").headline("base")
+    written = compare(everything, ANCHORS, MARGINS, ["base"], [0], "base").headline("base")
     assert tuple(written) == HEADLINE
     assert set(written.values()) == {0.1235}
 
 
 def test_content_is_json_without_empty_values():
-    content = compare(RUNS, ANCHORS, ["base", "less", "absent"], [0, 1], "base").content()
+    content = compare(RUNS, ANCHORS, MARGINS, ["base", "less", "absent"], [0, 1], "base").content()
     assert "null" not in json.dumps(content, allow_nan=False)
     assert content["variants"]["less"]["coverage"] == {
         "mean": 1.0, "seeds": 2, "low": -11.71, "high": 13.71, "half_width": 12.71,
@@ -48,13 +50,13 @@ def test_content_is_json_without_empty_values():
 
 
 def test_only_the_ablation_is_compared():
-    found = compare(RUNS | {"old": RUNS["base"]}, ANCHORS, ["base"], [0, 1], "base")
+    found = compare(RUNS | {"old": RUNS["base"]}, ANCHORS, MARGINS, ["base"], [0, 1], "base")
     assert found.estimates.keys() == {"base"} and found.differences == {}
 
 
 def test_a_metric_missing_in_one_seed_has_the_others():
     runs = {"base": {0: scores(coverage=1), 1: scores(not_judged={"coverage": "why"})}, "less": RUNS["less"]}
-    found = compare(runs, ANCHORS, ["base", "less"], [0, 1], "base")
+    found = compare(runs, ANCHORS, MARGINS, ["base", "less"], [0, 1], "base")
     assert found.estimates["base"]["coverage"] == Estimate(1.0, None, 1)
     assert found.differences["less"]["coverage"] == Estimate(-1.0, None, 1)
     assert found.remarks == ["coverage: why (base (seed 1))"]
@@ -62,12 +64,30 @@ def test_a_metric_missing_in_one_seed_has_the_others():
 
 def test_no_run_at_all_is_an_error():
     with pytest.raises(ComparisonError, match="dvc repro"):
-        compare({}, ANCHORS, ["base"], [0], "base")
+        compare({}, ANCHORS, MARGINS, ["base"], [0], "base")
+
+
+def test_differences_are_marked_together():
+    found = compare(RUNS, ANCHORS, {"coverage": 2.0}, ["base", "less"], [0, 1], "base")
+    marks = found.marks["less"]
+    assert (marks["coverage"].name, marks["pair_r2"].name) == ("slight", "undecided")
+    written = found.content()
+    assert written["difference_from_reference"]["less"]["coverage"] == {
+        "mean": -1.0, "low": -1.0, "high": -1.0, "half_width": 0.0, "seeds": 2, "mark": "slight", "p_holm": 0.0,
+    }  # fmt: skip
+    assert written["margins"] == {"coverage": 2.0}
+
+
+def test_the_spread_of_a_metric_is_not_compared():
+    name = "tstr_auroc_half_width"
+    assert name in SHOWN and name not in COMPARED
+    runs = {variant: {seed: scores(**{name: seed + shift}) for seed in (0, 1)} for variant, shift in VARIANTS.items()}
+    assert compare(runs, ANCHORS, {}, list(runs), [0, 1], "base").marks == {"less": {}}
 
 
 def test_what_the_floor_cannot_judge_is_withdrawn():
     anchors = ANCHORS | {"floor": scores(coverage=2, pair_r2=0.3)}
-    found = compare(RUNS, anchors, ["base", "less"], [0, 1], "base")
+    found = compare(RUNS, anchors, MARGINS, ["base", "less"], [0, 1], "base")
     assert all("pair_r2" not in row for row in (*found.estimates.values(), *found.anchors.values()))
     assert found.remarks == [
         "pair_r2: floor too low to judge: two real samples of 10 patients reach 0.3, and 0.5 is the least; "
@@ -78,7 +98,7 @@ def test_what_the_floor_cannot_judge_is_withdrawn():
 def test_vacuous_rates_are_named():
     empty = scores(not_judged={"sex_violations": "vacuous: no synthetic code carries a rule on sex"})
     runs = {"base": {0: empty, 1: empty}, "less": {0: empty, 1: scores(sex_violations=0)}}
-    found = compare(runs, {"collapsed": empty}, ["base", "less"], [0, 1], "base")
+    found = compare(runs, {"collapsed": empty}, {}, ["base", "less"], [0, 1], "base")
     assert found.vacuous == {"base": ["sex_violations"], "collapsed": ["sex_violations"]}
 
 

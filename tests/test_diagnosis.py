@@ -8,6 +8,7 @@ from ehrgen.findings.traces import Trace
 
 LEAK = {"validation_value": 0.002, "value_codes_shuffled": 0.003, "value_prompts_shuffled": 3.1, "accuracy": 0.999}
 SOLVED = {"validation_value": 0.002, "value_codes_shuffled": 3.1, "value_prompts_shuffled": 0.003, "accuracy": 0.999}
+OF_CHANCE = ("leaky", "solved", "unlearned")  # the rules that need a chance level
 PLANTED = [
     ("constant", "cooccur", HEALTHY_OTHER, {"grad_norm": 0, "grad_share": 0, "grad_cosine": None, "share": 0.28}),
     ("leaky", "sex", HEALTHY_HEAD, LEAK),
@@ -15,6 +16,7 @@ PLANTED = [
     ("solved", "sex", HEALTHY_HEAD, SOLVED),
     ("negligible", "age", HEALTHY_HEAD, {"grad_share": 0.001}),
     ("conflicting", "cooccur", HEALTHY_OTHER, {"grad_cosine": -0.9}),
+    ("unlearned", "lm", HEALTHY_LM, {"validation_value": 6.6, "chance": 6.06, "validation_nll": 6.7}),
     ("healthy", "sex", HEALTHY_HEAD, {}),
     ("healthy", "lm", HEALTHY_LM, {}),
     ("healthy", "cooccur", HEALTHY_OTHER, {}),
@@ -56,7 +58,7 @@ def test_one_epoch_with_a_gradient_is_not_constant():
 
 def test_what_learned_nothing_leaks_nothing():
     """At chance, noise over nearly nothing would be any share."""
-    assert judge("sex", trace(HEALTHY_HEAD, validation_value=0.689, value_prompts_shuffled=0.7))[0] == "healthy"
+    assert judge("sex", trace(HEALTHY_HEAD, validation_value=0.689, value_prompts_shuffled=0.7))[0] == "unlearned"
 
 
 def test_an_objective_without_an_accuracy_is_no_head():
@@ -68,8 +70,8 @@ def test_an_objective_without_an_accuracy_is_no_head():
     ("objective", "base", "missing", "said"),
     [
         ("sex", HEALTHY_HEAD, ["grad_norm"], ("constant (no grad_norm)",)),
-        ("sex", HEALTHY_HEAD, ["validation_value"], ("leaky (no validation_value)", "solved (no validation_value)")),
-        ("sex", HEALTHY_HEAD, ["chance"], ("leaky (no chance)", "solved (no chance)")),
+        ("sex", HEALTHY_HEAD, ["validation_value"], tuple(f"{one} (no validation_value)" for one in OF_CHANCE)),
+        ("sex", HEALTHY_HEAD, ["chance"], tuple(f"{one} (no chance)" for one in OF_CHANCE)),
         (
             "age",
             HEALTHY_HEAD,

@@ -24,13 +24,29 @@ def test_by_hand():
     found = Estimate.of([1, 2, 3])  # sd 1, so 4.3027 / sqrt(3)
     assert found.mean == 2
     assert found.half_width == pytest.approx(4.302653 / 3**0.5)
-    assert not found.excludes_zero
-    assert Estimate.of([5, 6, 7]).excludes_zero and Estimate.of([-5, -6, -7]).excludes_zero
 
 
-def test_one_seed_has_no_interval_and_excludes_nothing():
-    assert Estimate.of([4]) == Estimate(4.0, None, 1)
-    assert not Estimate.of([4]).excludes_zero
+@pytest.mark.parametrize("values", [[1, 2, 3], [-5, -6, -7.5], [0.1, -0.1, 0.05, 0.3], [3, -3]])
+def test_p_equals_scipy(values: list[float]):
+    assert Estimate.of(values).p == pytest.approx(stats.ttest_1samp(values, 0).pvalue, rel=1e-6, abs=1e-12)
+
+
+@pytest.mark.parametrize("values", [[1, 2, 3], [-5, -6, -7.5], [0.1, -0.1, 0.05, 0.3]])
+def test_lies_within_the_margin_that_its_ninety_percent_interval_reaches(values: list[float]):
+    ends = stats.t.interval(0.9, len(values) - 1, loc=sum(values) / len(values), scale=stats.sem(values))
+    reach = max(map(abs, ends))
+    assert Estimate.of(values).lies_within(reach * 1.001, 0.9)
+    assert not Estimate.of(values).lies_within(reach * 0.999, 0.9)
+
+
+def test_without_spread_the_mean_alone_speaks():
+    assert Estimate.of([2, 2]).p == 0 and Estimate.of([0, 0]).p == 1
+
+
+def test_one_seed_has_no_interval_and_says_nothing():
+    one = Estimate.of([4])
+    assert one == Estimate(4.0, None, 1)
+    assert one.p is None and not one.lies_within(10, 0.9)
 
 
 def test_no_seed_is_an_error():
@@ -42,5 +58,4 @@ def test_pairs_take_the_noise_of_the_seed_out():
     shared = {0: 10, 1: 20, 2: 60}
     found = paired_difference({seed: value + 1 for seed, value in shared.items()}, shared)
     assert found == Estimate(1.0, 0.0, 3)
-    assert found.excludes_zero
     assert paired_difference({0: 1}, {1: 1}) is None

@@ -18,12 +18,13 @@ RUNS = {
     "same": {0: run(0.91, **VACUOUS), 1: run(0.90, **VACUOUS), 2: run(0.93, **VACUOUS)},
 }
 ANCHORS = {"collapsed": run(0.1), "floor": run(1.0), "independent_codes": run(0.8)}
+MARGINS = {"coverage": 0.04}
 OBJECTIVES = {"base": {"lm": {"value": 2.5, "weight": 1.0}, "sex": {"value": 0.25}}, "worse": {}, "same": {}}
 CHANGED = {"worse": {"loss.age": 0.0}, "same": {}}
 
 
 def text(runs=RUNS, anchors=ANCHORS, seeds=(0, 1, 2), reference="base") -> str:
-    return report(compare(runs, anchors, list(runs), seeds, reference), OBJECTIVES, CHANGED)
+    return report(compare(runs, anchors, MARGINS, list(runs), seeds, reference), OBJECTIVES, CHANGED)
 
 
 def row(start: str, after: str, whole: str) -> list[str]:
@@ -36,25 +37,26 @@ def row(start: str, after: str, whole: str) -> list[str]:
 def test_means_with_the_anchors_below():
     whole = text()
     assert row("base", "### Collapse", whole)[0] == "0.910 ± 0.025"
-    assert row("*floor*", "### Collapse", whole)[0] == "1"
+    assert row("*floor*", "### Collapse", whole)[0] == "1.000 ± 0.040"
     lines = whole[whole.index("### Collapse") : whole.index("### Validity")].splitlines()
     owners = [line.split("|")[1].strip() for line in lines if line.startswith("| ")]
     assert owners == ["", "base", "worse", "same", "*floor*", "*collapsed*", "*independent_codes*"]
 
 
-def test_differences_mark_intervals_without_zero():
+def test_differences_are_marked_and_counted():
     whole = text()
     part = whole[whole.index("## Differences") : whole.index("## Skill")]
     collapse = part[part.index("coverage") :]
     assert row("worse", "coverage", collapse)[0] == "-0.400 ± 0.025 *"
-    assert row("same", "coverage", collapse)[0] == "+0.003 ± 0.029"
-    assert "* marks the 1 of 2" in whole
+    assert row("same", "coverage", collapse)[0] == "+0.003 ± 0.029 ≈"
+    assert row("*margin*", "coverage", collapse)[0] == "± 0.04"
+    assert "Of 2 differences: 1 differs (*), 0 slight (*≈), 1 equivalent (≈), 0 undecided." in whole
 
 
 def test_equal_runs_are_no_finding():
     whole = text({"base": RUNS["base"], "same": RUNS["base"]})
-    assert "* marks the 0 of 0" in whole
-    assert "+0 ± 0" in whole
+    assert "Of 1 differences: 0 differs (*), 0 slight (*≈), 1 equivalent (≈), 0 undecided." in whole
+    assert "+0 ± 0 ≈" in whole
 
 
 def test_skill_variants_objectives_and_words():
@@ -90,7 +92,7 @@ def test_a_reference_without_results_leaves_the_rest():
 
 
 def test_everything_may_be_missing_but_one_run():
-    whole = report(compare({"base": {0: run(1)}}, {}, ["base"], [0], "base"), {"base": {}}, {})
+    whole = report(compare({"base": {0: run(1)}}, {}, {}, ["base"], [0], "base"), {"base": {}}, {})
     assert "Needs the anchors floor and independent_codes." in whole
     assert "No history of training was found." in whole
 

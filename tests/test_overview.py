@@ -21,7 +21,10 @@ def ablation() -> dict:
     }
     weighted = {"value": 1.0, "weight": 1.0, "share": 0.28, "grad_share": 0.0}
     objectives = {"base": {"lm": weighted, "cooccur": weighted}, "worse": {"cooccur": weighted | {"weight": 0.0}}}
-    return {**compare(runs, {"floor": FLOOR}, list(runs), SEEDS, "base").content(), "objectives": objectives}
+    return {
+        **compare(runs, {"floor": FLOOR}, {"coverage": 0.1}, list(runs), SEEDS, "base").content(),
+        "objectives": objectives,
+    }
 
 
 def test_value_and_pull_are_a_pair_of_dots(ablation: dict):

@@ -12,6 +12,7 @@ CONTENT = {
         "base": {"pair_r2": {"mean": 0.7, "half_width": 0.02, "seeds": 3}, "coverage": {"mean": 0.9, "seeds": 1}},
     },
     "anchors": {"memoriser": {"pair_r2": 0.79}, "floor": {"pair_r2": 0.8, "sex_violations": 0.0, "coverage": 1.0}},
+    "margins": {"coverage": 0.04},
     "vacuous": {"bare": ["sex_violations"]},
 }
 
@@ -22,12 +23,12 @@ def test_tables_by_hand(tmp_path: Path):
     assert filled(text, tmp_path).splitlines() == [
         "before",
         "<!-- table: run.json -->",
-        "|             |       pair_r2 | coverage | sex_violations |",
-        "|:------------|--------------:|---------:|---------------:|",
-        "| base        | 0.700 ± 0.020 |      0.9 |              – |",
-        "| bare        |             – |        – |        vacuous |",
-        "| *floor*     |           0.8 |        1 |              0 |",
-        "| *memoriser* |          0.79 |        – |              – |",
+        "|             |       pair_r2 |      coverage | sex_violations |",
+        "|:------------|--------------:|--------------:|---------------:|",
+        "| base        | 0.700 ± 0.020 |           0.9 |              – |",
+        "| bare        |             – |             – |        vacuous |",
+        "| *floor*     |           0.8 | 1.000 ± 0.040 |              0 |",
+        "| *memoriser* |          0.79 |             – |              – |",
         "<!-- end -->",
         "after",
     ]

@@ -116,12 +116,12 @@ def claim(quote: str, found: str, **more: Any) -> dict[str, Any]:
 def test_claims_that_turned():
     before = {"claims": [claim("a", "supported"), claim("gone", "refuted")], "expectations": [claim("b", "refuted")]}
     now = {
-        "claims": [claim("a", "refuted", mean=0.5, half_width=0.25)],
+        "claims": [claim("a", "refuted", mean=0.5, half_width=0.25, supported_from=1.0)],
         "expectations": [claim("b", "refuted"), claim("come", "undecided", reason="not run: x")],
     }
     found = {one.what: one for one in claims(before, now)}
     assert set(found) == {"a (m)", "gone (m)", "come (m)"}
     assert (found["a (m)"].before, found["a (m)"].now) == ("supported", "refuted")
-    assert found["a (m)"].because == "measured 0.5 ± 0.25; holds if it closes 10 % of the gap"
+    assert found["a (m)"].because == "measured 0.5 ± 0.25; holds if ≥ 1 (closes 10 % of the gap)"
     assert found["gone (m)"].now == MISSING
     assert found["come (m)"].because == "not run: x"

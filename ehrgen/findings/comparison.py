@@ -8,10 +8,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from ehrgen.findings.intervals import Estimate, paired_difference
-from ehrgen.findings.remarks import Runs, blind, missing, not_judged, sizes
+from ehrgen.findings.marks import Mark, marks
+from ehrgen.findings.remarks import Runs, blind, margins_missing, missing, not_judged, sizes
 from ehrgen.metrics.suite import HEADLINE, METRICS, VACUOUS, Scores, rounded
 
 FLOOR, INDEPENDENT = "floor", "independent_codes"  # the two anchors between which skill runs from 1 to 0
+SHOWN = tuple(name for name, metric in METRICS.items() if metric.headline or metric.beside in HEADLINE)
+COMPARED = tuple(
+    name for name in SHOWN if name != f"{METRICS[name].beside}_half_width"
+)  # the spread of one is no result
 
 
 class ComparisonError(ValueError):
@@ -28,7 +33,9 @@ class Comparison:
         estimates: Variant -> metric -> mean over seeds.
         differences: Variant -> metric -> paired difference from the reference.
         skill: Variant -> metric -> 0 as independent codes, 1 as real patients.
+        marks: Variant -> metric of COMPARED -> what the difference is.
         anchors: Anchor -> metric -> value; `floor` is real patients against real patients.
+        margins: Metric -> half-width of the floor over samples of patients; what lies within is no effect.
         vacuous: Variant or anchor -> rates that have no denominator anywhere.
         remarks: What is missing or not judged, and why; one sentence each.
     """
@@ -38,7 +45,9 @@ class Comparison:
     estimates: dict[str, dict[str, Estimate]]
     differences: dict[str, dict[str, Estimate]]
     skill: dict[str, dict[str, float]]
+    marks: dict[str, dict[str, Mark]]
     anchors: dict[str, dict[str, float]]
+    margins: dict[str, float]
     vacuous: dict[str, list[str]]
     remarks: list[str]
 
@@ -53,16 +62,29 @@ class Comparison:
             "reference": self.reference,
             "patients": self.patients,
             "variants": _written(self.estimates),
-            "difference_from_reference": _written(self.differences),
+            "difference_from_reference": {
+                variant: {name: found | self._mark(variant, name) for name, found in row.items()}
+                for variant, row in _written(self.differences).items()
+            },
             "skill": {variant: _rounded(values) for variant, values in self.skill.items()},
             "anchors": {anchor: _rounded(values) for anchor, values in self.anchors.items()},
+            "margins": _rounded(self.margins),
             "vacuous": self.vacuous,
             "remarks": self.remarks,
         }
 
+    def _mark(self, variant: str, name: str) -> dict[str, Any]:
+        mark = self.marks[variant].get(name)
+        return {"mark": mark.name, "p_holm": rounded(mark.p)} if mark else {}
+
 
 def compare(
-    runs: Runs, anchors: Mapping[str, Scores], variants: Sequence[str], seeds: Sequence[int], reference: str
+    runs: Runs,
+    anchors: Mapping[str, Scores],
+    margins: Mapping[str, float],
+    variants: Sequence[str],
+    seeds: Sequence[int],
+    reference: str,
 ) -> Comparison:
     """The comparison of these variants over these seeds; runs that are absent become remarks.
 
@@ -75,31 +97,29 @@ def compare(
     unfit = blind(anchors.get(FLOOR))
     judged = [name for name in METRICS if name not in unfit]
     values = {variant: by_metric(by_seed, judged) for variant, by_seed in runs.items()}
-    estimates = {
-        variant: {name: Estimate.of(list(found.values())) for name, found in metrics.items()}
-        for variant, metrics in values.items()
-    }
+    estimates = {variant: _estimates(metrics) for variant, metrics in values.items()}
     shown = {
         anchor: {name: scores.metrics[name] for name in judged if name in scores.metrics}
         for anchor, scores in anchors.items()
     }
     everything = {variant: list(by_seed.values()) for variant, by_seed in runs.items()}
     everything |= {anchor: [scores] for anchor, scores in anchors.items()}
+    others = {variant: metrics for variant, metrics in values.items() if variant != reference}
+    differences = {variant: _differences(metrics, values.get(reference, {})) for variant, metrics in others.items()}
     return Comparison(
         reference=reference,
         patients=sorted({scores.patients for found in everything.values() for scores in found}),
         estimates=estimates,
-        differences={
-            variant: _differences(metrics, values.get(reference, {}))
-            for variant, metrics in values.items()
-            if variant != reference
-        },
+        differences=differences,
+        marks=_marks(differences, margins),
         skill={variant: skill(found, shown) for variant, found in estimates.items()},
         anchors=shown,
+        margins={name: margins[name] for name in judged if name in margins},
         vacuous={owner: _vacuous(found) for owner, found in everything.items() if _vacuous(found)},
         remarks=[
             *missing(runs, seeds, reference),
             *sizes(runs, anchors),
+            *margins_missing(anchors, margins),
             *unfit.values(),
             *not_judged(runs, anchors),
         ],
@@ -149,11 +169,24 @@ def changes(effective: Mapping[str, Mapping[str, Mapping[str, Any]]], reference:
     }
 
 
+def _estimates(metrics: Mapping[str, Mapping[int, float]]) -> dict[str, Estimate]:
+    return {name: Estimate.of(list(found.values())) for name, found in metrics.items()}
+
+
 def _differences(
     values: Mapping[str, Mapping[int, float]], reference: Mapping[str, Mapping[int, float]]
 ) -> dict[str, Estimate]:
     found = {name: paired_difference(values[name], reference[name]) for name in values if name in reference}
     return {name: estimate for name, estimate in found.items() if estimate is not None}
+
+
+def _marks(
+    differences: Mapping[str, Mapping[str, Estimate]], margins: Mapping[str, float]
+) -> dict[str, dict[str, Mark]]:
+    """One correction for all variants and metrics: they are looked at together."""
+    looked_at = {(variant, name): row[name] for variant, row in differences.items() for name in COMPARED if name in row}
+    found = marks(looked_at, {key: margins[key[1]] for key in looked_at if key[1] in margins})
+    return {variant: {name: mark for (one, name), mark in found.items() if one == variant} for variant in differences}
 
 
 def _vacuous(found: Sequence[Scores]) -> list[str]:

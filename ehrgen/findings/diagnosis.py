@@ -131,6 +131,14 @@ def negligible(objective: str, trace: Trace) -> bool:
     return fmean(_measured(trace, "grad_share")) < NEGLIGIBLE
 
 
+def unlearned(objective: str, trace: Trace) -> bool:
+    """It ended no better than who knows frequencies alone, by less than LEAST_KNOWLEDGE of chance."""
+    if objective not in (LM, *HEADS):
+        return False
+    _measured(trace, "validation_value", "chance")
+    return trace.knowledge is None
+
+
 def conflicting(objective: str, trace: Trace) -> bool:
     """Its gradient points against that of lm."""
     return objective != LM and fmean(_measured(trace, "grad_cosine")) <= CONFLICTING
@@ -142,6 +150,7 @@ RULES: dict[str, Callable[[str, Trace], bool]] = {
     "solved": solved,
     "negligible": negligible,
     "conflicting": conflicting,
+    "unlearned": unlearned,
 }
 
 
@@ -155,6 +164,7 @@ def evidence(name: str, objective: str, seeds: Sequence[Trace]) -> str:
         "solved": learned,
         "negligible": ["pull", "share"],
         "conflicting": ["cosine", "pull", "share"],
+        "unlearned": learned,
     }
     said = [_said(phrase, seeds) for phrase in named.get(name, ["share", "pull", "cosine", *learned])]
     return ", ".join(part for part in said if part) or "nothing of it was measured"

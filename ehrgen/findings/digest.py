@@ -14,10 +14,10 @@ INTRODUCTION = """\
 Written by `dvc repro` from histories, runs and manifests; no verdict is written by hand."""
 OBJECTIVES = """\
 *constant* has no path to the shared parameters; *leaky* reads what it must not; *solved* has nothing left to learn;
-*negligible* pulls too little to matter; *conflicting* pulls against lm; *healthy* is none of these; *unclear* is none
-of these either, but not all could be checked. Each seed is judged alone, and most seeds decide. The numbers are means
-over the seeds with that verdict: shares and cosine over all epochs, values of the validation split after the last.
-Thresholds and their reasons: docs/verdicts.md."""
+*negligible* pulls too little to matter; *conflicting* pulls against lm; *unlearned* ended at chance; *healthy* is none
+of these; *unclear* is none of these either, but not all could be checked. Each seed is judged alone, and most seeds
+decide. The numbers are means over the seeds with that verdict: shares and cosine over all epochs, values of the
+validation split after the last. Thresholds and their reasons: docs/verdicts.md."""
 CLAIMS = """\
 Sentences of the loss analysis that started this project, by its lines. Each is turned into a number and into the values
 under which it would hold; the 95 % t interval over training seeds lies among them (supported), outside (refuted) or

@@ -42,9 +42,27 @@ class Estimate:
         return cls(fmean(values), half, len(values))
 
     @property
-    def excludes_zero(self) -> bool:
-        """Whether 0 lies outside the interval; never without an interval."""
-        return self.half_width is not None and abs(self.mean) > self.half_width
+    def p(self) -> float | None:
+        """P(a mean at least this far from 0) if the truth is 0, two-sided; None without an interval.
+
+        Example:
+            >>> round(Estimate.of([1, 2, 3]).p, 4)
+            0.0742
+        """
+        if self.half_width is None:
+            return None
+        if self.half_width == 0:
+            return float(self.mean == 0)
+        freedom = self.seeds - 1
+        error = self.half_width / t_quantile(freedom)
+        return 1 - _central_mass(math.atan(abs(self.mean) / error / math.sqrt(freedom)), freedom)
+
+    def lies_within(self, margin: float, level: float) -> bool:
+        """Whether the interval of this level lies between -margin and +margin; never without an interval."""
+        if self.half_width is None:
+            return False
+        freedom = self.seeds - 1
+        return abs(self.mean) + self.half_width * t_quantile(freedom, level) / t_quantile(freedom) <= margin
 
 
 def paired_difference(values: Mapping[int, float], reference: Mapping[int, float]) -> Estimate | None:

@@ -18,6 +18,7 @@ MEANINGS = {
     "solved": "nothing left to learn",
     "negligible": "pulls too little to matter",
     "conflicting": "pulls against lm",
+    "unlearned": "ended at chance",
     HEALTHY: "none of these",
     UNCLEAR: "no fault found, not all could be checked",
 }

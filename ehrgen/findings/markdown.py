@@ -1,22 +1,28 @@
 """The comparison as Markdown that also reads well in a terminal: padded columns, a table a metric family."""
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ehrgen.findings.attribution import COLUMNS
-from ehrgen.findings.comparison import FLOOR, INDEPENDENT, Comparison
+from ehrgen.findings.comparison import COMPARED, FLOOR, INDEPENDENT, SHOWN, Comparison
 from ehrgen.findings.intervals import Estimate
-from ehrgen.metrics.suite import FAMILIES, HEADLINE, METRICS, VACUOUS
+from ehrgen.findings.marks import SIGNS, Mark
+from ehrgen.metrics.suite import FAMILIES, HEADLINE, METRICS, VACUOUS, rounded
 
 NOTHING = "–"
 ARROWS = {"higher": "↑", "lower": "↓", "match": "="}
-SHOWN = tuple(name for name, metric in METRICS.items() if metric.headline or metric.beside in HEADLINE)
 LEGEND = f"""\
 Mean over training seeds ± half-width of the 95 % t interval. ↑ higher is better, ↓ lower is better, = as in
-real patients is best. *floor* is held-out real patients against other held-out real patients, and the rows
-below it are reference generators. {NOTHING} is not judged, see the end; a rate is {VACUOUS} where no code
-carries a rule. All metrics are in reports/ablation.json."""
+real patients is best. *floor* is held-out real patients against other held-out real patients, ± half-width of
+the 95 % interval over samples of patients; the rows below it are reference generators. {NOTHING} is not judged,
+see the end; a rate is {VACUOUS} where no code carries a rule. All metrics are in reports/ablation.json."""
+DIFFERENCES = """\
+Paired by seed, ± half-width of the 95 % t interval over training seeds. * differs: Holm-corrected over the
+differences of this section, 5 % for all of them together. ≈ no effect: the 90 % interval lies within the *margin*,
+by which the floor moves when other real patients are drawn. *≈ both: it differs, by less than that. Without a
+mark it is undecided."""
 SKILL = """\
 0 is independent codes, 1 is real patients: (score - independent) / (floor - independent), counted on both
 sides of the floor where = is best. Where the two anchors nearly agree the metric tells little apart, and its
@@ -80,16 +86,20 @@ def cell(estimate: Estimate, signed: bool = False) -> str:
     sign = "+" if signed else ""
     if not estimate.half_width:
         return f"{estimate.mean:{sign}.4g}" + ("" if estimate.half_width is None else " ± 0")
-    digits = min(6, max(0, 1 - math.floor(math.log10(estimate.half_width))))
-    return f"{estimate.mean:{sign}.{digits}f} ± {estimate.half_width:.{digits}f}"
+    mean, half_width = (
+        rounded(estimate.mean),
+        rounded(estimate.half_width),
+    )  # as in the JSON reports: one rounding, one text
+    digits = min(6, max(0, 1 - math.floor(math.log10(half_width))))
+    return f"{mean:{sign}.{digits}f} ± {half_width:.{digits}f}"
 
 
 def _title(name: str) -> str:
     return f"{name} {ARROWS[METRICS[name].better]}"
 
 
-def _of_family(family: str) -> list[str]:
-    return [name for name in SHOWN if METRICS[name].family == family]
+def _of_family(family: str, names: Iterable[str] = SHOWN) -> list[str]:
+    return [name for name in names if METRICS[name].family == family]
 
 
 def _variants(found: Comparison, changed: Mapping[str, Mapping[str, Any]]) -> str:
@@ -109,6 +119,10 @@ def _metrics(found: Comparison) -> list[str]:
     rows |= {
         f"*{anchor}*": {name: f"{value:.4g}" for name, value in found.anchors[anchor].items()} for anchor in others
     }
+    floor = found.anchors.get(FLOOR, {})
+    rows.get(f"*{FLOOR}*", {}).update(
+        {name: cell(Estimate(floor[name], width, 1)) for name, width in found.margins.items() if name in floor}
+    )
     for owner, names in found.vacuous.items():
         rows[owner if owner in rows else f"*{owner}*"].update(dict.fromkeys(names, VACUOUS))
     parts = []
@@ -120,32 +134,34 @@ def _metrics(found: Comparison) -> list[str]:
 
 
 def _differences(found: Comparison) -> list[str]:
-    estimates = [values[name] for values in found.differences.values() for name in SHOWN if name in values]
-    intervals = [one for one in estimates if one.half_width is not None]
+    estimates = [values[name] for values in found.differences.values() for name in COMPARED if name in values]
     if not estimates:
         return ["Nothing to compare: there is one variant, or the reference has no result."]
-    if intervals:
-        marked = sum(one.excludes_zero for one in intervals)
-        open_ones = sum(bool(one.mean or one.half_width) for one in intervals)
-        parts = [
-            f"Paired by seed, ± half-width of the 95 % t interval. * marks the {marked} of {open_ones} that exclude\n"
-            f"0 (those exactly 0 left out); if no variant differed, chance would mark about {0.05 * open_ones:.0f}."
-        ]
-    else:
-        parts = ["Paired by seed. No intervals: they need two seeds that both variants have."]
-    for family in filter(_of_family, FAMILIES):
-        names = _of_family(family)
-        rows = [
-            [variant, *(_marked(values.get(name)) for name in names)] for variant, values in found.differences.items()
-        ]
-        parts.append(table(["", *map(_title, names)], rows))
+    parts = ["Paired by seed. No intervals: they need two seeds that both variants have."]
+    if any(found.marks.values()):
+        parts = [DIFFERENCES, _counted(found.marks)]
+    for family in FAMILIES:
+        if names := _of_family(family, COMPARED):
+            rows = [
+                [variant, *(_marked(values.get(name), found.marks[variant].get(name)) for name in names)]
+                for variant, values in found.differences.items()
+            ]
+            margins = [f"± {found.margins[name]:.2g}  " if name in found.margins else f"{NOTHING}  " for name in names]
+            parts.append(table(["", *map(_title, names)], [*rows, ["*margin*", *margins]]))
     return parts
 
 
-def _marked(estimate: Estimate | None) -> str:
+def _counted(marks: Mapping[str, Mapping[str, Mark]]) -> str:
+    """How many differences have which mark, in words."""
+    found = Counter(mark.name for row in marks.values() for mark in row.values())
+    listed = ", ".join(f"{found[name]} {name}{f' ({sign})' if sign else ''}" for name, sign in SIGNS.items())
+    return f"Of {found.total()} differences: {listed}."
+
+
+def _marked(estimate: Estimate | None, mark: Mark | None) -> str:
     if estimate is None:
         return NOTHING
-    return cell(estimate, signed=True) + (" *" if estimate.excludes_zero else "  ")
+    return f"{cell(estimate, signed=True)} {SIGNS[mark.name] if mark else '':2}"
 
 
 def _skill(found: Comparison) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 from ehrgen.findings.comparison import FLOOR, INDEPENDENT
 from ehrgen.findings.intervals import Estimate
 from ehrgen.findings.markdown import ARROWS, NOTHING, cell
+from ehrgen.findings.marks import DIFFERS, EQUIVALENT, SIGNS, SLIGHT, UNDECIDED
 from ehrgen.findings.markup import Markup, el, joined, picture
 from ehrgen.findings.scales import Linear, Log, around, percent, x_axis
 from ehrgen.metrics.suite import HEADLINE, METRICS
@@ -15,6 +16,12 @@ LEAST_SHARE = 1e-4
 NAMES, ROW, HEAD = 176, 22, 34
 SHARES, NARROWEST, METRIC = 900, 150, 150  # widths: of all panels of shares, of one, of a metric
 IN_A_ROW = 6  # metrics
+NOTES = {
+    DIFFERS: ", differs from the reference",
+    SLIGHT: ", differs from the reference by less than the margin",
+    EQUIVALENT: ", no effect: within the margin of the reference",
+    UNDECIDED: "",
+}
 
 
 def balance(
@@ -86,13 +93,13 @@ def _quality_row(ablation: Ablation, variants: Sequence[str], names: Sequence[st
         ]
         for row, one in enumerate(variants):
             if found[one]:
-                y, apart = head + ROW * (row + 0.5), _apart(ablation, one, name)
-                parts.append(_estimate(x, y, f"{one}, {name}", found[one], apart))
+                y, mark = head + ROW * (row + 0.5), _mark_of(ablation, one, name)
+                parts.append(_estimate(x, y, f"{one}, {name}", found[one], mark))
     return picture(NAMES + METRIC * IN_A_ROW, bottom + 26, "Headline metrics by variant", *parts)
 
 
 def numbers(ablation: Ablation, variants: Sequence[str]) -> Markup:
-    """The same in numbers: a row a metric; * where the paired difference from the reference excludes 0."""
+    """The same in numbers: a row a metric, with the mark of the paired difference from the reference."""
     head = el("tr", *(el("th", one, scope="col", class_="number") for one in ("", *variants, FLOOR, INDEPENDENT)))
     rows = []
     for name in HEADLINE:
@@ -116,13 +123,12 @@ def _number(ablation: Ablation, variant: str, name: str) -> str:
     if not found:
         return "vacuous" if name in ablation["vacuous"].get(variant, []) else NOTHING
     written = cell(Estimate(found["mean"], found.get("half_width"), int(found["seeds"])))
-    return f"{written} *" if _apart(ablation, variant, name) else written
+    return f"{written} {SIGNS[_mark_of(ablation, variant, name)]}".rstrip()
 
 
-def _apart(ablation: Ablation, variant: str, name: str) -> bool:
-    """Whether the interval of the paired difference from the reference excludes 0."""
-    differs = ablation["difference_from_reference"].get(variant, {}).get(name, {})
-    return "low" in differs and (differs["low"] > 0 or differs["high"] < 0)
+def _mark_of(ablation: Ablation, variant: str, name: str) -> str:
+    """What the paired difference from the reference is; undecided where there is none."""
+    return ablation["difference_from_reference"].get(variant, {}).get(name, {}).get("mark", UNDECIDED)
 
 
 def _mark(x: Linear, anchor: str, value: float, top: float, bottom: float) -> Markup:
@@ -130,12 +136,11 @@ def _mark(x: Linear, anchor: str, value: float, top: float, bottom: float) -> Ma
     return el("path", title, d=f"M{x(value):.1f} {top}V{bottom}", class_=f"anchor {anchor.partition('_')[0]}")
 
 
-def _estimate(x: Linear, y: float, whose: str, found: Mapping[str, float], apart: bool) -> Markup:
+def _estimate(x: Linear, y: float, whose: str, found: Mapping[str, float], mark: str) -> Markup:
     told = cell(Estimate(found["mean"], found.get("half_width"), int(found["seeds"])))
-    note = ", differs from the reference" if apart else ""
     whisker = el("path", d=f"M{x(found['low']):.1f} {y}H{x(found['high']):.1f}") if "low" in found else None
-    dot = el("circle", cx=x(found["mean"]), cy=y, r=4.5, class_="full" if apart else "open")
-    return el("g", el("title", f"{whose}: {told}{note}"), whisker, dot, class_="estimate")
+    dot = el("circle", cx=x(found["mean"]), cy=y, r=4.5, class_="full" if mark in (DIFFERS, SLIGHT) else "open")
+    return el("g", el("title", f"{whose}: {told}{NOTES[mark]}"), whisker, dot, class_="estimate")
 
 
 def _names(variants: Sequence[str], head: float) -> Markup:

@@ -36,6 +36,13 @@ def sizes(runs: Runs, anchors: Mapping[str, Scores]) -> list[str]:
     ]
 
 
+def margins_missing(anchors: Mapping[str, Scores], margins: Mapping[str, float]) -> list[str]:
+    """A remark if there are anchors, but nothing is known of how they move from sample to sample."""
+    if not anchors or margins:
+        return []
+    return ["no margins: reports/margins.json is absent, so no difference counts as no effect; run `dvc repro`"]
+
+
 def blind(floor: Scores | None) -> dict[str, str]:
     """Metric -> why, for those whose floor shows that a sample of this size cannot judge."""
     found = {}

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from ehrgen.findings import revisions
+from ehrgen.findings.comparison import SHOWN
 from ehrgen.findings.intervals import Estimate
-from ehrgen.findings.markdown import ARROWS, SHOWN, cell, table
+from ehrgen.findings.markdown import ARROWS, cell, table
 from ehrgen.findings.revisions import MISSING, Revision, Setting, Shift, Turn
 from ehrgen.metrics.suite import METRICS
 

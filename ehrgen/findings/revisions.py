@@ -181,7 +181,8 @@ def _because(claim: Json) -> str:
     if "mean" not in claim:
         return claim.get("reason", "")
     width = f" ± {claim['half_width']:g}" if "half_width" in claim else ""
-    return f"measured {claim['mean']:g}{width}; holds if it {claim['margin']}"
+    ends = [f"{word} {claim[end]:g}" for end, word in (("supported_from", "≥"), ("supported_to", "≤")) if end in claim]
+    return f"measured {claim['mean']:g}{width}; holds if {' and '.join(ends)} ({claim['margin']})"
 
 
 def _estimate(written: Json) -> Estimate:

@@ -88,9 +88,19 @@ def value(name: str, evidence: Evidence) -> float:
         NotJudged: If the patients are too few, a part of the evidence is absent, the value would count 1 to 10 real
             patients, or there is nothing to compute.
     """
-    metric, n = METRICS[name], len(evidence)
-    if n < metric.minimum:
-        raise NotJudged(f"floor too low to judge: needs {metric.minimum:,} patients, has {n:,}")
+    minimum, n = METRICS[name].minimum, len(evidence)
+    if n < minimum:
+        raise NotJudged(f"floor too low to judge: needs {minimum:,} patients, has {n:,}")
+    return computed(name, evidence)
+
+
+def computed(name: str, evidence: Evidence) -> float:
+    """One metric of the suite, however few the patients.
+
+    Raises:
+        NotJudged: As `value`, but for the number of patients.
+    """
+    metric = METRICS[name]
     parts = {part: getattr(evidence, part) for part in metric.uses}
     for part, content in parts.items():
         if content is None:

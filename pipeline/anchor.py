@@ -26,7 +26,7 @@ def main() -> None:
     if (n := len(floor)) < settings.patients:
         print(f"{n:,} patients compared, not {settings.patients:,}: no more are held out or trained on")
     portrait.save(portrait.portrait(floor), Path("reports/portraits/floor.json"))
-    jackknife.save(jackknife.half_widths(floor, settings.seed), Path("reports/margins.json"))
+    jackknife.save(jackknife.standard_errors(floor, settings.seed), Path("reports/margins.json"))
     with replacing(Path("reports/anchors")) as folder:
         evaluate(floor).save(folder / "floor.json")
         for number, (name, generate) in enumerate(anchors(settings.profiles).items()):

@@ -22,7 +22,7 @@ def main() -> None:
     histories = by_seed(ablation, REPORTS / "history", ".csv", attribution.load)
     objectives = {variant: attribution.mean_over_seeds(found.values()) for variant, found in histories.items()}
     anchors = {path.stem: Scores.load(path) for path in sorted((REPORTS / "anchors").glob("*.json"))}
-    margins = json.loads((REPORTS / "margins.json").read_text(encoding="utf-8"))["half_width"]
+    margins = json.loads((REPORTS / "margins.json").read_text(encoding="utf-8"))["standard_error"]
     found = compare(runs, anchors, margins, ablation.run, ablation.seeds, ablation.reference)
     changed = changes(load_yaml(Path("resolved.yaml"))["effective"], ablation.reference)
     with replacing(REPORTS / "variants") as folder:

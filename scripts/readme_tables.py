@@ -14,7 +14,7 @@ from typing import Any
 from ehrgen.files import replacing
 from ehrgen.findings.comparison import FLOOR
 from ehrgen.findings.intervals import Estimate
-from ehrgen.findings.markdown import NOTHING, cell, table
+from ehrgen.findings.markdown import NOTHING, bracketed, cell, table
 from ehrgen.metrics.suite import VACUOUS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -48,9 +48,10 @@ def results(content: dict[str, Any]) -> str:
     ]
     for anchor in sorted(content["anchors"], key=lambda name: name != FLOOR):
         row = {name: {"mean": value, "seeds": 1} for name, value in content["anchors"][anchor].items()}
-        for name in row.keys() & content["margins"].keys() if anchor == FLOOR else ():
-            row[name]["half_width"] = content["margins"][name]
-        rows.append([f"*{anchor}*", *(_shown(name, row, ()) for name in metrics)])
+        shown = {name: _shown(name, row, ()) for name in metrics}
+        for name in row.keys() & content["margins"].keys() & shown.keys() if anchor == FLOOR else ():
+            shown[name] = bracketed(row[name]["mean"], content["margins"][name])
+        rows.append([f"*{anchor}*", *shown.values()])
     return table(["", *metrics], rows) + "\n"
 
 

@@ -25,7 +25,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             Scores(values, {}, 9).save(Path("reports/runs") / variant / f"{seed}.json")
     for name, value in (("floor", 1.0), ("independent_codes", 0.1)):
         Scores(dict.fromkeys(METRICS, value), {}, 9).save(Path("reports/anchors") / f"{name}.json")
-    write_json({"groups": 5, "half_width": dict.fromkeys(METRICS, 0.1)}, Path("reports/margins.json"))
+    write_json({"groups": 5, "standard_error": dict.fromkeys(METRICS, 0.1)}, Path("reports/margins.json"))
     Path("reports/history/base").mkdir(parents=True)
     Path("reports/history/base/0.csv").write_text(HISTORY)
     return tmp_path

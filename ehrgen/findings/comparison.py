@@ -14,9 +14,8 @@ from ehrgen.metrics.suite import HEADLINE, METRICS, VACUOUS, Scores, rounded
 
 FLOOR, INDEPENDENT = "floor", "independent_codes"  # the two anchors between which skill runs from 1 to 0
 SHOWN = tuple(name for name, metric in METRICS.items() if metric.headline or metric.beside in HEADLINE)
-COMPARED = tuple(
-    name for name in SHOWN if name != f"{METRICS[name].beside}_half_width"
-)  # the spread of one is no result
+COMPARED = tuple(name for name in SHOWN if name != f"{METRICS[name].beside}_half_width")
+"""What differences are judged of: the spread of a metric is no result."""
 
 
 class ComparisonError(ValueError):
@@ -35,7 +34,7 @@ class Comparison:
         skill: Variant -> metric -> 0 as independent codes, 1 as real patients.
         marks: Variant -> metric of COMPARED -> what the difference is.
         anchors: Anchor -> metric -> value; `floor` is real patients against real patients.
-        margins: Metric -> half-width of the floor over samples of patients; what lies within is no effect.
+        margins: Metric -> standard error of the floor over samples of patients; what lies within is no effect.
         vacuous: Variant or anchor -> rates that have no denominator anywhere.
         remarks: What is missing or not judged, and why; one sentence each.
     """

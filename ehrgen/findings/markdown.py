@@ -15,14 +15,14 @@ NOTHING = "–"
 ARROWS = {"higher": "↑", "lower": "↓", "match": "="}
 LEGEND = f"""\
 Mean over training seeds ± half-width of the 95 % t interval. ↑ higher is better, ↓ lower is better, = as in
-real patients is best. *floor* is held-out real patients against other held-out real patients, ± half-width of
-the 95 % interval over samples of patients; the rows below it are reference generators. {NOTHING} is not judged,
+real patients is best. *floor* is held-out real patients against other held-out real patients, in brackets its
+standard error over samples of patients; the rows below it are reference generators. {NOTHING} is not judged,
 see the end; a rate is {VACUOUS} where no code carries a rule. All metrics are in reports/ablation.json."""
 DIFFERENCES = """\
 Paired by seed, ± half-width of the 95 % t interval over training seeds. * differs: Holm-corrected over the
 differences of this section, 5 % for all of them together. ≈ no effect: the 90 % interval lies within the *margin*,
-by which the floor moves when other real patients are drawn. *≈ both: it differs, by less than that. Without a
-mark it is undecided."""
+the floor's standard error over samples of patients. *≈ both: it differs, by less than that. Without a mark it is
+undecided."""
 SKILL = """\
 0 is independent codes, 1 is real patients: (score - independent) / (floor - independent), counted on both
 sides of the floor where = is best. Where the two anchors nearly agree the metric tells little apart, and its
@@ -94,6 +94,16 @@ def cell(estimate: Estimate, signed: bool = False) -> str:
     return f"{mean:{sign}.{digits}f} ± {half_width:.{digits}f}"
 
 
+def bracketed(value: float, error: float) -> str:
+    """A value and its standard error, the latter to two digits.
+
+    Example:
+        >>> bracketed(0.98412, 0.00181), bracketed(0.0, 0.0)
+        ('0.9841 (0.0018)', '0 (0)')
+    """
+    return f"{value:.4g} ({error:.2g})"
+
+
 def _title(name: str) -> str:
     return f"{name} {ARROWS[METRICS[name].better]}"
 
@@ -121,7 +131,7 @@ def _metrics(found: Comparison) -> list[str]:
     }
     floor = found.anchors.get(FLOOR, {})
     rows.get(f"*{FLOOR}*", {}).update(
-        {name: cell(Estimate(floor[name], width, 1)) for name, width in found.margins.items() if name in floor}
+        {name: bracketed(floor[name], error) for name, error in found.margins.items() if name in floor}
     )
     for owner, names in found.vacuous.items():
         rows[owner if owner in rows else f"*{owner}*"].update(dict.fromkeys(names, VACUOUS))

@@ -1,7 +1,7 @@
 """Whether a difference between variants is an effect, no effect, or undecided.
 
 It *differs* if chance alone would show it rarely, Holm-corrected over all differences that are looked at. It is
-*equivalent* to none if its 90 % interval lies within the metric's margin: how far the metric moves between two
+*equivalent* to none if its 90 % interval lies within the metric's margin: the standard error of the floor over
 samples of real patients (`metrics.jackknife`). Both together are *slight*. All else is *undecided*, which is not "no
 effect".
 

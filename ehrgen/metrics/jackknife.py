@@ -1,7 +1,7 @@
 """How far a metric moves when other patients are drawn: the delete-a-group jackknife.
 
-Both sides lose a fifth of their patients at a time, so that the half-width counts the chance in either sample. The five
-values share most of their patients and differ little; the factor in `half_width` makes up for that.
+Both sides lose a fifth of their patients at a time, so that the standard error counts the chance in either sample. The
+five values share most of their patients and differ little; the factor in `standard_error` makes up for that.
 
 Source:
     Kott (2001), The delete-a-group jackknife, Journal of Official Statistics 17 (4).
@@ -14,43 +14,40 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool
 from numpy import ndarray
-from scipy import stats
 
 from ehrgen.data.cohort import Cohort
 from ehrgen.metrics.evaluation import Evidence, computed
 from ehrgen.metrics.suite import METRICS, NotJudged, rounded, write_json
 
 GROUPS = 5
-LEVEL = 0.95
 
 
-def half_widths(evidence: Evidence, seed: int) -> dict[str, float]:
-    """Metric -> half-width of its 95 % interval over samples of patients; absent where a part of them has no value.
+def standard_errors(evidence: Evidence, seed: int) -> dict[str, float]:
+    """Metric -> standard error over samples of patients, in its unit; absent where a group left it without a value.
 
     The metric's own least number of patients is not asked for: what counts is how the values differ, not what they are.
     """
     group = np.random.default_rng([seed, 3]).permutation(len(evidence)) % GROUPS
     values = [_values(_of_rows(evidence, group != one)) for one in range(GROUPS)]
     everywhere = [name for name in METRICS if all(name in one for one in values)]
-    return {name: half_width([one[name] for one in values]) for name in everywhere}
+    return {name: standard_error([one[name] for one in values]) for name in everywhere}
 
 
 def save(found: Mapping[str, float], path: Path) -> None:
-    """Write the half-widths as JSON, rounded."""
-    widths = {name: rounded(width) for name, width in found.items()}
-    write_json({"groups": GROUPS, "level": LEVEL, "half_width": widths}, path)
+    """Write the standard errors as JSON, rounded."""
+    errors = {name: rounded(error) for name, error in found.items()}
+    write_json({"groups": GROUPS, "standard_error": errors}, path)
 
 
-def half_width(values: Sequence[float]) -> float:
-    """Half-width of the interval from the values without one group each.
+def standard_error(values: Sequence[float]) -> float:
+    """Standard error from the values without one group each.
 
     Example:
-        >>> round(half_width([2.0, 4.0]), 4)  # one degree of freedom: 12.7062 x sqrt(1/2 x (1 + 1))
-        12.7062
+        >>> standard_error([2.0, 4.0])  # sqrt(1/2 x (1 + 1))
+        1.0
     """
     groups = len(values)
-    error = np.sqrt((groups - 1) / groups * np.square(np.subtract(values, np.mean(values))).sum())
-    return float(stats.t.ppf((1 + LEVEL) / 2, groups - 1) * error)
+    return float(np.sqrt((groups - 1) / groups * np.square(np.subtract(values, np.mean(values))).sum()))
 
 
 def _values(evidence: Evidence) -> dict[str, float]:

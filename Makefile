@@ -58,7 +58,7 @@ smoke: $(READY)
 	@.venv/bin/python tests/smoke.py
 
 test: lint
-	.venv/bin/python -m pytest
+	OMP_NUM_THREADS=1 .venv/bin/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 
 lint: $(READY)
 	.venv/bin/ruff format --check

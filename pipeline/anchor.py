@@ -1,6 +1,5 @@
 """Held-out real patients against reference generators and other real patients -> reports/anchors, margins, portrait."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +31,7 @@ def main() -> None:
         for number, (name, generate) in enumerate(anchors(settings.profiles).items()):
             try:
                 made = generate(train, n, np.random.default_rng([settings.seed, 2, number]))
-                evaluate(replace(floor, synthetic=made, copies=name in COPIES)).save(folder / f"{name}.json")
+                evaluate(floor.judging(made, copies=name in COPIES)).save(folder / f"{name}.json")
             except NotJudged as reason:
                 print(f"anchor {name} is left out: {reason}")
 

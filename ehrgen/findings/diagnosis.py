@@ -6,7 +6,7 @@ Seeds are judged one by one; the verdict of most seeds stands, the earlier rule 
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
@@ -79,6 +79,11 @@ def diagnose(trainings: Iterable[Traces]) -> dict[str, Verdict]:
         for objective, trace in training.items():
             found.setdefault(objective, []).append(trace)
     return {objective: _combined(objective, seeds) for objective, seeds in found.items()}
+
+
+def verdicts(trained: Mapping[str, Mapping[int, Traces]]) -> dict[str, dict[str, Verdict]]:
+    """Variant -> objective -> verdict, from the traces of each variant's seeds."""
+    return {variant: diagnose(by_seed.values()) for variant, by_seed in trained.items()}
 
 
 def judge(objective: str, trace: Trace) -> tuple[str, tuple[str, ...]]:

@@ -1,10 +1,12 @@
 """Everything the pipeline found about some variants, by variant and seed."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ehrgen.findings import traces
 from ehrgen.findings.settings import AblationSettings
 from ehrgen.findings.traces import Traces
 from ehrgen.metrics.suite import Scores
@@ -32,6 +34,16 @@ class Results:
     traces: Mapping[str, Mapping[int, Traces]]
     manifests: Mapping[str, Mapping[int, Mapping[str, Any]]]
     anchors: Mapping[str, Scores]
+
+    @classmethod
+    def read(cls, ablation: AblationSettings, runs: Path, history: Path, manifests: Path, anchors: Path) -> "Results":
+        """What there is of these variants and seeds in these folders."""
+        return cls(
+            runs=by_seed(ablation, runs, ".json", Scores.load),
+            traces=by_seed(ablation, history, ".csv", traces.load),
+            manifests=by_seed(ablation, manifests, ".json", lambda path: json.loads(path.read_text())),
+            anchors={path.stem: Scores.load(path) for path in sorted(anchors.glob("*.json"))},
+        )
 
     def need(self, *variants: str) -> None:
         """Raise NoEvidenceError naming those of these variants that have no result of any kind."""

@@ -1,6 +1,6 @@
 """All metrics of one synthetic cohort, at equal numbers of patients."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -65,6 +65,10 @@ class Evidence:
                 f"{len(self.heldout)} held-out, {len(self.synthetic)} synthetic and {len(self.train)} training "
                 "patients do not compare; sample equally many"
             )
+
+    def judging(self, synthetic: Cohort, copies: bool) -> Self:
+        """The same with other patients to be judged."""
+        return replace(self, synthetic=synthetic, copies=copies)
 
     def __len__(self) -> int:
         return len(self.synthetic)

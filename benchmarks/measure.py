@@ -1,4 +1,4 @@
-"""What all benchmarks share: contenders that take turns in one process, the peak of the machine, and a JSON file."""
+"""What all benchmarks share: contenders that take turns in one process, the peak of the machine, goals, a JSON file."""
 
 import json
 import os
@@ -20,18 +20,23 @@ WARM_UP = 2
 RESULTS = Path("benchmarks/results")
 
 
-def in_turn(contenders: dict[str, Contender], rounds: int) -> dict[str, list[float]]:
+def in_turn(
+    contenders: dict[str, Contender], rounds: int, clock: Callable[[], float] = time.process_time
+) -> dict[str, list[float]]:
     """Rate of each contender in each round, work a second of CPU time.
 
     All take their turn in every round, and CPU time is that of this process: other work on the machine weighs little
     on a rate and less on the ratio of two rates of one round.
+
+    Args:
+        clock: Seconds; another than CPU time where the work is not done by a processor.
     """
     rates: dict[str, list[float]] = {name: [] for name in contenders}
     for number in range(WARM_UP + rounds):
         for name, contender in contenders.items():
-            start = time.process_time()
+            start = clock()
             work = contender(number)
-            spent = time.process_time() - start
+            spent = clock() - start
             if number >= WARM_UP:
                 rates[name].append(work / spent)
     return rates
@@ -52,6 +57,33 @@ def against(rates: dict[str, list[float]], base: str) -> dict[str, dict[str, flo
     return table
 
 
+def added(rates: dict[str, list[float]], base: str) -> dict[str, dict[str, float]]:
+    """Of each contender its median seconds for a unit of work, and its added cost: share of what `base` takes.
+
+    The cost is that over `base` in the same round, in quartiles.
+
+    Example:
+        >>> added({"plain": [1.0, 2.0, 4.0], "more": [0.8, 1.6, 3.2]}, "plain")["more"]
+        {'pace': 0.625, 'cost': 0.25, 'low': 0.25, 'high': 0.25}
+    """
+    table = {}
+    for name, own in rates.items():
+        costs = [other / one - 1 for one, other in zip(own, rates[base], strict=True)]
+        low, middle, high = quantiles(costs, n=4)
+        table[name] = {"pace": 1 / median(own), "cost": middle, "low": low, "high": high}
+    return table
+
+
+def goal(what: str, found: float, below: float, unit: str) -> dict[str, str | float]:
+    """A goal as `summary` states it: what was found, and below what it should be."""
+    return {"what": what, "found": found, "below": below, "unit": unit}
+
+
+def quiet() -> dict[str, str]:
+    """The environment of a measured command: one thread."""
+    return os.environ | {"OMP_NUM_THREADS": "1"}
+
+
 def multiply(size: int = 1024) -> Contender:
     """A product of two square fp32 matrices; its rate is the peak that a model can be held to, in FLOP/s."""
     left, right = torch.randn(size, size), torch.randn(size, size)
@@ -63,15 +95,19 @@ def multiply(size: int = 1024) -> Contender:
     return product
 
 
-def save(name: str, content: dict[str, object]) -> None:
-    """Write benchmarks/results/NAME.json, with where and when it was measured."""
+def save(name: str, content: dict[str, object], threads: int | None = None) -> None:
+    """Write benchmarks/results/NAME.json, with where and when it was measured.
+
+    Args:
+        threads: Of the processes that were measured, if it was not this one.
+    """
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True)
     where = {
         "commit": commit.stdout.strip(),
         "date": datetime.now(UTC).date().isoformat(),
         "processor": _processor(),
         "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
+        "threads": torch.get_num_threads() if threads is None else threads,
         "torch": torch.__version__,
         "transformers": transformers.__version__,
     }

@@ -4,6 +4,7 @@ python -m benchmarks.summary
 """
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.measure import RESULTS
@@ -13,31 +14,75 @@ TITLES = {
     "training_default": "Training, default size",
     "training_large": "Training, d 256, 6 + 6 layers",
     "sampling": "Sampling",
+    "steps_objectives": "A step with each objective: 4,096 tokens, 7,000 codes",
+    "steps_objectives_cuda": "The same on a GPU",
+    "steps_schemes": "A step with each weighting scheme, and attribution: default settings",
+    "preparation": "From tables to sequences and pairs, at the size of MIMIC-III",
     "counting": "Counting pairs at the size of MIMIC-III",
+    "evaluation": "All metrics of one synthetic cohort",
+    "pipeline": "DVC around the stages, tiny project",
 }
 HEAD = """# Benchmarks
 
 Written by `python -m benchmarks.summary` from `benchmarks/results/*.json`; how each is measured is said at the head of
-its file. Contenders take turns in one process, rates are work a second of CPU time, a ratio is the median over rounds
-of the ratio within a round, with its quartiles.
+its file. Where contenders are compared they take turns in one process; rates and seconds of a step are of CPU time,
+ratios and added costs the median over rounds of those within a round, with quartiles. Where a row is a command, it runs
+in a process of its own: seconds from start to end are the median over rounds with the least and the most, peak memory
+is the largest of any round (1 GB = 1e9 bytes).
 """
+Row = dict[str, float]
+
+
+def _rate(row: Row, unit: str) -> str:
+    return f"{row['rate']:,.0f} {unit}"
+
+
+def _ratio(row: Row, unit: str) -> str:
+    return f"{row['ratio']:.2f} ({row['low']:.2f} to {row['high']:.2f})"
+
+
+def _seconds(row: Row, unit: str) -> str:
+    spread = f" ({row['least']:.2f} to {row['most']:.2f})" if "least" in row else ""
+    return f"{row['seconds']:,.2f}{spread}"
+
+
+def _cost(row: Row, unit: str) -> str:
+    return f"{row['cost']:+.1%} ({row['low']:+.1%} to {row['high']:+.1%})"
+
+
+COLUMNS: dict[str, tuple[str, Callable[[Row, str], str]]] = {
+    "rate": ("rate", _rate),
+    "seconds": ("seconds", _seconds),
+    "cpu": ("CPU seconds", lambda row, unit: f"{row['cpu']:,.2f}"),
+    "peak": ("peak memory", lambda row, unit: f"{row['peak']:.2f} GB"),
+    "ratio": ("ratio", _ratio),
+    "share_of_peak": ("share of peak", lambda row, unit: f"{row['share_of_peak']:.0%}"),
+    "pace": ("ms a step", lambda row, unit: f"{1000 * row['pace']:,.0f}"),
+    "cost": ("added", _cost),
+}
+"""Heading and text of each value that a row may have; a table has the columns of which a row has a value."""
 
 
 def section(title: str, found: dict) -> str:
-    """One benchmark as a table, with where it was measured."""
-    where, rows = found["where"], []
-    for name, row in found["of"].items():
-        peak = f"{row['share_of_peak']:.0%}" if "share_of_peak" in row else ""
-        rate = f"{row['rate']:,.0f} {found['unit']}"
-        rows.append(f"| {name} | {rate} | {row['ratio']:.2f} ({row['low']:.2f} to {row['high']:.2f}) | {peak} |")
+    """One benchmark as a table, with where it was measured and which goals it meets."""
+    where, rows, unit = found["where"], found["of"], found.get("unit", "")
     peak = f"; peak {found['peak_flop_s'] / 1e9:.0f} GFLOP/s" if "peak_flop_s" in found else ""
     place = (
         f"{where['date']}, commit {where['commit']}, {where['processor']}, "
         f"{where['threads']} of {where['cores']} cores, torch {where['torch']}, "
         f"transformers {where['transformers']}, {found['rounds']} rounds{peak}"
     )
-    table = ["| | rate | ratio | share of peak |", "|---|---:|---:|---:|", *rows]
-    return "\n".join([f"## {title}", "", place, "", *table]) + "\n"
+    columns = [key for key in COLUMNS if any(key in row for row in rows.values())]
+    table = [f"| | {' | '.join(COLUMNS[key][0] for key in columns)} |", f"|---|{'---:|' * len(columns)}"]
+    for name, row in rows.items():
+        cells = [COLUMNS[key][1](row, unit) if key in row else "" for key in columns]
+        table.append(f"| {name} | {' | '.join(cells)} |")
+    goals = [_goal(**one) for one in found.get("goals", [])]
+    return "\n".join([f"## {title}", "", place, "", *table, *([""] if goals else []), *goals]) + "\n"
+
+
+def _goal(what: str, found: float, below: float, unit: str) -> str:
+    return f"- Goal {'met' if found < below else 'missed'}: {what} below {below:g} {unit}; {found:.3g} {unit} measured."
 
 
 def text(folder: Path) -> str:

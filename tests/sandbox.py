@@ -43,7 +43,7 @@ class Sandbox:
         done = subprocess.run(
             command,
             cwd=self.folder,
-            env=_environment(self.folder),
+            env=environment(self.folder),
             text=True,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -82,7 +82,7 @@ def _lay_over(params: Path, overrides: dict[str, Any]) -> None:
     round_trip.dump(content, params)
 
 
-def _environment(folder: Path) -> dict[str, str]:
+def environment(folder: Path) -> dict[str, str]:
     """The caller's, without what would leak the caller's own repository, settings or Python into the copy."""
     kept = {
         name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "DVC_", "PYTHON", "EHRGEN_"))

@@ -17,7 +17,7 @@ help:
 	@echo 'make smoke   the same stages on a tiny cohort, in a temporary copy'
 	@echo 'make test    format, lint and tests'
 	@echo 'make metrics-check   the metrics against reference generators whose faults are known'
-	@echo 'make bench   training, sampling and pair counting against what one would otherwise write -> benchmarks'
+	@echo 'make bench   speed and memory of every part, some against what one would otherwise write -> benchmarks'
 	@echo 'make lint    format and lint alone'
 
 setup: $(READY)
@@ -52,7 +52,9 @@ metrics-check: $(READY)
 
 bench: $(READY)
 	@for size in default large; do .venv/bin/python -m benchmarks.training --size $$size || exit; done
-	@for what in sampling counting summary; do .venv/bin/python -m benchmarks.$$what || exit; done
+	@for what in objectives schemes; do .venv/bin/python -m benchmarks.steps $$what || exit; done
+	@for what in sampling counting preparation evaluation pipeline summary; do \
+		.venv/bin/python -m benchmarks.$$what || exit; done
 
 smoke: $(READY)
 	@.venv/bin/python tests/smoke.py

@@ -26,7 +26,7 @@ from ehrgen.learning.weighting import SCHEMES
 
 MEASURE_EVERY = 20
 """Steps between gradient measurements, which take one backward pass an objective instead of one in all: with four
-objectives about 8 % of the time (scripts/weighting_cost.py)."""
+objectives about 8 % of the time (benchmarks/steps.py)."""
 
 
 class TrainingError(ValueError):

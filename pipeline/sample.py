@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ehrgen.data.cohort import Cohort
-from ehrgen.learning import machine, model, sampling, scoring
+from ehrgen.learning import launcher, machine, model, processes, sampling, scoring
 from ehrgen.learning.settings import Recipe, SamplingSettings, effective
 from ehrgen.params import load_yaml, section
 from pipeline.command import cell, run
@@ -25,11 +25,13 @@ def main() -> None:
     people = sampling.demographics(people, settings.patients, rng, settings.table or "data/cohort")
     trained = model.load(Path("models") / variant / str(seed))
     cohort = sampling.sample(trained, people, settings, int(rng.integers(2**31)), here)
-    cohort.save(Path("samples") / variant / str(seed))
     found = scoring.table(trained, real, settings, recipe.train.order, seed, here)
+    if not processes.first():
+        return
+    cohort.save(Path("samples") / variant / str(seed))
     scoring.save(found, Path("likelihoods") / variant / f"{seed}.parquet")
     print(f"{variant} {seed}: {len(cohort)} patients, {len(cohort.diagnoses)} diagnoses; {len(found)} real ones scored")
 
 
 if __name__ == "__main__":
-    run(main)
+    run(launcher.each("pipeline.sample", main))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ehrgen.data import cooccurrence
 from ehrgen.data.sequences import Sequences
-from ehrgen.learning import machine, store
+from ehrgen.learning import launcher, machine, store
 from ehrgen.learning.settings import Recipe
 from ehrgen.params import load_yaml
 from pipeline.command import cell, run
@@ -28,4 +28,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run(launcher.each("pipeline.train", main))

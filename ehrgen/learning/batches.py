@@ -46,6 +46,19 @@ class Batch:
         moved = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "weight"}
         return replace(self, **{name: tensor.to(device) for name, tensor in moved.items()})
 
+    def part(self, start: int, stop: int) -> Self:
+        """The patients from `start` up to, not including, `stop`; the weight stays that of the whole."""
+        edges = self.patient.new_tensor([start, stop])
+        first, past = torch.searchsorted(self.patient, edges).tolist()
+        used = slice(*torch.searchsorted(self.used_at, edges.new_tensor([first, past])).tolist())
+        flat = ("target", "patient", "reads_code", "opens_visit")
+        cut = {name: getattr(self, name)[first:past] for name in flat}
+        cut |= {
+            name: getattr(self, name)[start:stop] for name in ("inputs", "real", "encoder", "age", "sex", "bracket")
+        }
+        cut |= {"used_at": self.used_at[used] - first, "used_symbol": self.used_symbol[used]}
+        return replace(self, **cut | {"patient": cut["patient"] - start})
+
 
 def plan(lengths: np.ndarray, budget: int, rng: np.random.Generator | None) -> list[np.ndarray]:
     """Rows of each optimiser step, about `budget` tokens a step.

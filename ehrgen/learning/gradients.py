@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from ehrgen.learning import processes
 from ehrgen.learning.model import PromptBart
 
 
@@ -51,6 +52,19 @@ class Sums:
                     if gradient is not None:
                         places[index].view_as(gradient).add_(gradient, alpha=weight)
                         self.reached[name].add(index)
+
+    def sum_over_processes(self) -> None:
+        """Add the gradients of the other processes, each of which has its own part of the step."""
+        if processes.count() > 1:
+            own = self.matrix.new_zeros(len(self.names), len(self.parameters))
+            for row, name in zip(own, self.names, strict=True):
+                row[list(self.reached[name])] = 1
+            self.matrix, reached = processes.summed(torch.cat([self.matrix, own], 1)).split(
+                [sum(self.sizes), own.shape[1]], 1
+            )
+            self.reached = {
+                name: set(row.nonzero().flatten().tolist()) for name, row in zip(self.names, reached, strict=True)
+            }
 
     def norms(self) -> dict[str, float]:
         """L2 norm of each objective's gradient on the shared parameters, at least 0.

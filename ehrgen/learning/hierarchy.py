@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from ehrgen.data.vocabulary import MARK_CLASSES, Vocabulary
+from ehrgen.learning import processes
 
 FORBIDDEN = -1e9
 """Log-probability of what may not come next; finite, so that no gradient is NaN."""
@@ -110,7 +111,11 @@ def race(log_prob: Float[Tensor, "N S"], generator: torch.Generator) -> Int[Tens
 
 
 def _log_exponential(like: Tensor, generator: torch.Generator) -> Tensor:
-    return torch.empty_like(like).exponential_(generator=generator).log_()
+    """Logs of draws from Exp(1); several processes draw alike for the rows of all, and each keeps those of its own."""
+    rows = processes.lengths(len(like), like.device)
+    drawn = torch.empty(sum(rows), *like.shape[1:], dtype=like.dtype, device=like.device)
+    before = sum(rows[: processes.number()])
+    return drawn.exponential_(generator=generator)[before : before + len(like)].log_()
 
 
 def masked_log_softmax(logits: Float[Tensor, "N K"], barred: Bool[Tensor, "N K"]) -> Float[Tensor, "N K"]:

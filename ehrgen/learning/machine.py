@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 import transformers
 
+from ehrgen.learning import processes
 from ehrgen.learning.settings import Recipe
 
 
@@ -33,6 +34,7 @@ class Machine:
     def facts(self) -> dict[str, str | int]:
         """Versions and hardware, for the run manifest."""
         accelerator = self.device.type == "cuda"
+        several = {"processes": processes.count()} if processes.count() > 1 else {}
         return {
             "python": platform.python_version(),
             "torch": torch.__version__,
@@ -40,6 +42,7 @@ class Machine:
             "device": torch.cuda.get_device_name(self.device) if accelerator else platform.machine(),
             "precision": "bf16" if self.bf16 else "fp32",
             "threads": torch.get_num_threads(),
+            **several,
         }
 
 
@@ -50,17 +53,21 @@ WIDE = 256
 def prepare(device: str, precision: str, threads: int, width: int) -> Machine:
     """The machine for a run of a model `width` wide; sets the thread count, asks torch for repeatable algorithms.
 
+    Of several processes each has a device of its own.
+
     Raises:
         MachineError: If `cuda` is asked for and absent.
+        ProcessError: If there are fewer GPUs than processes.
     """
-    torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
     # Filling fresh memory is for finding bugs, and took a third of a training step here.
     torch.utils.deterministic.fill_uninitialized_memory = False
     if device == "cuda" and not torch.cuda.is_available():
         raise MachineError("train.device: cuda is not available here; use auto or cpu")
     name = "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
-    return Machine(torch.device(name), precision == "bf16" or (precision == "auto" and _gains_by_bf16(name, width)))
+    own = processes.join(name)
+    torch.set_num_threads(threads)
+    return Machine(own, precision == "bf16" or (precision == "auto" and _gains_by_bf16(name, width)))
 
 
 def for_recipe(recipe: Recipe) -> Machine:

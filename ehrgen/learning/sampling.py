@@ -19,6 +19,7 @@ from transformers import DynamicCache, EncoderDecoderCache
 from ehrgen.data import icd9
 from ehrgen.data.cohort import SEXES, Cohort
 from ehrgen.data.vocabulary import BOS, EOS, FIRST_CODE, FIRST_SYMBOL, MARK_CLASSES, VISIT, Vocabulary
+from ehrgen.learning import processes
 from ehrgen.learning.hierarchy import FORBIDDEN, Forbidden, race
 from ehrgen.learning.machine import Machine
 from ehrgen.learning.model import PromptBart
@@ -50,15 +51,28 @@ def demographics(people: pd.DataFrame, patients: int, rng: np.random.Generator, 
 
 
 def sample(model: PromptBart, people: pd.DataFrame, settings: SamplingSettings, seed: int, machine: Machine) -> Cohort:
-    """One synthetic patient for every row (sex, age_years) of `people`."""
+    """One synthetic patient for every row (sex, age_years) of `people`.
+
+    Several processes write patients of their own side by side, all with the numbers of one random stream, so that
+    they write what one process would; each returns all patients.
+    """
     model = model.placed(machine).eval()
     generator = torch.Generator(machine.device).manual_seed(seed)
     rows = []
     for start in range(0, len(people), settings.batch_patients):
-        chunk = people.iloc[start : start + settings.batch_patients]
-        owner, step, token = write_histories(model, chunk, settings, generator, machine)
-        rows.append(pd.DataFrame({"patient_id": owner + start, "step": step, "token": token}))
-    return _cohort(people, pd.concat(rows, ignore_index=True), model.vocabulary)
+        stop = min(start + settings.batch_patients, len(people))
+        edges = np.linspace(start, stop, processes.count() + 1).round().astype(int)
+        first, past = edges[processes.number() : processes.number() + 2]
+        owner, step, token = write_histories(model, people.iloc[first:past], settings, generator, machine)
+        rows.append(np.stack([owner + first, step, token], axis=1))
+    table = pd.DataFrame(_of_all(np.concatenate(rows), machine), columns=["patient_id", "step", "token"])
+    return _cohort(people, table, model.vocabulary)
+
+
+def _of_all(rows: Int[np.ndarray, "R 3"], machine: Machine) -> Int[np.ndarray, "A 3"]:
+    """The rows of all processes, process by process."""
+    own = torch.from_numpy(rows).to(machine.device).flatten()
+    return torch.cat(processes.gathered(own, processes.lengths(len(own), machine.device))).view(-1, 3).cpu().numpy()
 
 
 @torch.inference_mode()
@@ -79,7 +93,7 @@ def write_histories(
         open_ = open_.kept(going, symbol[going] + FIRST_SYMBOL)
         token = open_.token.squeeze(1).cpu().numpy()
         written.append((open_.row.cpu().numpy(), np.full(len(token), step), token))
-        if len(token) == 0:
+        if not any(processes.lengths(len(token), machine.device)):
             break
     owner, steps, tokens = (np.concatenate(parts) for parts in zip(*written, strict=True))
     return owner, steps, tokens

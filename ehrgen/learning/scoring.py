@@ -30,6 +30,7 @@ from ehrgen.data.cohort import Cohort
 from ehrgen.data.sequences import Sequences
 from ehrgen.data.vocabulary import FIRST_CODE
 from ehrgen.files import replacing
+from ehrgen.learning import processes
 from ehrgen.learning.batches import collate, plan, similar
 from ehrgen.learning.machine import Machine
 from ehrgen.learning.model import PromptBart, forbidden
@@ -69,10 +70,14 @@ def table(
 def log_likelihood(
     model: PromptBart, sequences: Sequences, settings: SamplingSettings, machine: Machine
 ) -> Float[ndarray, " P"]:
-    """log P(history) of each patient in nats, codes in the order given; `model` is on `machine` and evaluates."""
-    found = np.empty(len(sequences))
+    """log P(history) of each patient in nats, codes in the order given; `model` is on `machine` and evaluates.
+
+    Several processes take turns.
+    """
+    found = np.zeros(len(sequences))
     lengths = np.diff(sequences.offsets) - 1
-    for rows in (step[group] for step in plan(lengths, TOKENS, None) for group in similar(lengths[step])):
+    groups = [step[group] for step in plan(lengths, TOKENS, None) for group in similar(lengths[step])]
+    for rows in groups[processes.number() :: processes.count()]:
         batch = collate(sequences, rows, "prompt", 0.0, None).to(machine.device)
         age, sex = (batch.age, batch.sex) if settings.demographics else (None, None)
         with machine.autocast():
@@ -85,7 +90,7 @@ def log_likelihood(
             log_prob, _ = model.distribution.target(states, batch.target, forbidden(batch, settings.no_repeats))
         total = torch.zeros(len(rows), dtype=torch.float64, device=machine.device)
         found[rows] = total.index_add(0, batch.patient, log_prob.double()).cpu().numpy()
-    return found
+    return processes.summed(torch.from_numpy(found).to(machine.device)).cpu().numpy()
 
 
 def save(found: pd.DataFrame, path: Path) -> None:

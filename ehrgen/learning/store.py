@@ -13,7 +13,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +23,7 @@ import transformers
 from ehrgen.data.cooccurrence import Cooccurrence
 from ehrgen.data.sequences import Sequences
 from ehrgen.files import replacing
-from ehrgen.learning import history, manifest
+from ehrgen.learning import history, manifest, processes
 from ehrgen.learning.checkpoint import Checkpoint
 from ehrgen.learning.machine import Machine
 from ehrgen.learning.settings import Recipe
@@ -37,7 +37,9 @@ class Trained:
     folder: Path
 
     def publish(self, **targets: Path) -> None:
-        """Copy `model`, `history` and `manifest` to where the pipeline wants them."""
+        """Copy `model`, `history` and `manifest` to where the pipeline wants them; of several processes, one does."""
+        if not processes.first():
+            return
         for name, target in targets.items():
             source = self.folder / name
             with replacing(target) as temporary:
@@ -74,14 +76,21 @@ def key(recipe: Recipe, inputs: Iterable[Path], code: Iterable[Path]) -> str:
 def trained(
     key: str, recipe: Recipe, sequences: Sequences, matrices: dict[str, Cooccurrence], machine: Machine
 ) -> Trained:
-    """The training of this key: taken from the store, continued from its checkpoint, or begun."""
-    with locked(default_root() / key) as folder:
-        if (folder / "model").exists():
-            print(f"already trained as {key}; taken from the store")
+    """The training of this key: taken from the store, continued from its checkpoint, or begun.
+
+    Several processes train together; the first holds the lock and writes.
+    """
+    folder, first = default_root() / key, processes.first()
+    with locked(folder) if first else nullcontext():
+        if processes.agreed({"done": (folder / "model").exists()}, machine.device)["done"]:
+            if first:
+                print(f"already trained as {key}; taken from the store")
             return Trained(folder)
         started = time.monotonic()
         checkpoint = Checkpoint(folder / "checkpoint")
         model, rows = train(recipe, sequences, matrices, machine, checkpoint)
+        if not first:
+            return Trained(folder)
         history.write(rows, folder / "history")
         manifest.write(folder / "manifest", recipe, machine, key, model, time.monotonic() - started)
         model.save(folder / "model")  # last: its presence means that the training is whole

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from ehrgen.data.cooccurrence import Cooccurrence
 from ehrgen.data.sequences import Sequences
-from ehrgen.learning import gradients, objectives
+from ehrgen.learning import gradients, objectives, processes, shares
 from ehrgen.learning.batches import Batch, batches, plan
 from ehrgen.learning.checkpoint import Checkpoint
 from ehrgen.learning.history import Epoch, Row
@@ -43,16 +43,23 @@ def train(
     """The trained model, in evaluation mode, and the history of every objective.
 
     Randomness restarts from (seed, epoch) at each epoch, so that a run resumed from a checkpoint ends with the
-    same weights as an uninterrupted one.
+    same weights as an uninterrupted one. Several processes take the same steps together and end with the same weights.
     """
     learner = Learner(recipe, sequences, matrices, machine)
     learner.restore(checkpoint)
     first = learner.rows[-1].epoch + 1 if learner.rows else 1
     with tqdm(
-        total=recipe.train.epochs, initial=first - 1, unit="epoch", mininterval=1, leave=False, disable=None
+        total=recipe.train.epochs,
+        initial=first - 1,
+        unit="epoch",
+        mininterval=1,
+        leave=False,
+        disable=None if processes.first() else True,
     ) as bar:
         for epoch in range(first, recipe.train.epochs + 1):
             added = learner.epoch(epoch)
+            if not processes.first():
+                continue
             checkpoint.save(learner.model, learner.optimizer, learner.scheme, learner.rows)
             bar.set_postfix({row.objective: f"{row.value:.3f}" for row in added}, refresh=False)
             bar.update()
@@ -91,7 +98,7 @@ class Learner:
 
     def epoch(self, number: int) -> list[Row]:
         """One pass over the training split; its rows, also added to the history."""
-        torch.manual_seed(_mix(self.recipe.seed, number))
+        torch.manual_seed(_mix(self.recipe.seed, number, processes.number()))
         rng = np.random.default_rng([self.recipe.seed, number])
         self.model.train()
         self.scheme.begin(self._past())
@@ -122,15 +129,18 @@ class Learner:
         own = self.scheme.every_step or self._measures(step)
         losses = self.losses(batch)
         values = {name: float(loss.detach()) for name, loss in losses.items()}
+        values = processes.agreed(values, self.machine.device)
         _refuse_nonfinite(values, step, batch)
         tally.add(values, weights, batch.weight)
         norms = None
         if own:
             measured = gradients.Sums.of(self.model, self.objectives)
             measured.add(losses, batch.weight)
+            measured.sum_over_processes()
             norms = self._attribute(measured, values, weights, step, tally)
         else:
             _descend(losses, weights, batch.weight, step)
+            processes.sum_gradients(self.model.parameters())
         norm = float(clip_grad_norm_(self.model.parameters(), settings.clip))
         if not math.isfinite(norm):
             shape = tuple(batch.inputs.shape)
@@ -173,7 +183,7 @@ class Learner:
     def _warn(self, found: dict[str, str]) -> None:
         """Say in the log what is wrong with an objective, the first time."""
         for name, text in found.items():
-            if name not in self.warned:
+            if name not in self.warned and processes.first():
                 tqdm.write(f"warning: {text}")
         self.warned |= found.keys()
 
@@ -183,7 +193,7 @@ class Learner:
     def losses(self, batch: Batch) -> dict[str, torch.Tensor]:
         """The unweighted objectives on a batch, without those that have nothing to score in it."""
         with self.machine.autocast():
-            out = self.model(batch, forbid_used=self.recipe.train.mask_repeats)
+            out = shares.output(self.model, batch, forbid_used=self.recipe.train.mask_repeats)
             losses = {}
             for name, objective in self.objectives.items():
                 with suppress(objectives.NothingToScoreError):
@@ -212,8 +222,9 @@ class Learner:
         )
 
 
-def _mix(seed: int, epoch: int) -> int:
-    return int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0])
+def _mix(seed: int, epoch: int, process: int) -> int:
+    """A seed of its own for each; that of process 0 is that of a process alone."""
+    return int(np.random.SeedSequence([seed, epoch, *[process] * (process > 0)]).generate_state(1)[0])
 
 
 def _descend(losses: dict[str, torch.Tensor], weights: dict[str, float], share: float, step: int) -> None:

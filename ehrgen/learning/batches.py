@@ -48,9 +48,9 @@ class Batch:
 
     def part(self, start: int, stop: int) -> Self:
         """The patients from `start` up to, not including, `stop`; the weight stays that of the whole."""
-        edges = self.patient.new_tensor([start, stop])
-        first, past = torch.searchsorted(self.patient, edges).tolist()
-        used = slice(*torch.searchsorted(self.used_at, edges.new_tensor([first, past])).tolist())
+        edges = torch.stack([self.real[:start].sum(), self.real[:stop].sum()])
+        first, past = edges.tolist()
+        used = slice(*torch.searchsorted(self.used_at, edges).tolist())
         flat = ("target", "patient", "reads_code", "opens_visit")
         cut = {name: getattr(self, name)[first:past] for name in flat}
         cut |= {

@@ -112,7 +112,7 @@ def race(log_prob: Float[Tensor, "N S"], generator: torch.Generator) -> Int[Tens
 
 def _log_exponential(like: Tensor, generator: torch.Generator) -> Tensor:
     """Logs of draws from Exp(1); several processes draw alike for the rows of all, and each keeps those of its own."""
-    rows = processes.lengths(len(like), like.device)
+    rows = processes.of_each(len(like), like.device)
     drawn = torch.empty(sum(rows), *like.shape[1:], dtype=like.dtype, device=like.device)
     before = sum(rows[: processes.number()])
     return drawn.exponential_(generator=generator)[before : before + len(like)].log_()

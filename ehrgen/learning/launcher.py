@@ -11,12 +11,13 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
+from torch.distributed import TCPStore
+
 from ehrgen.learning import processes
 from ehrgen.learning.processes import LostProcessError, ProcessError
 
-GRACE = 2.0
-"""Seconds that a failing process leaves to process 0, which mostly fails alike, to say so for all. The launcher then
-ends the others within a fraction of a second."""
+GRACE = 20.0
+"""Seconds in which the launcher ends a process that has lost another: a fraction of one, unless the machine is busy."""
 
 OPTIONS = ["--multi_gpu", "--num_machines=1", "--main_process_port=0"]
 OPTIONS += ["--mixed_precision=no", "--dynamo_backend=no", "--num_cpu_threads_per_process=1"]
@@ -68,13 +69,20 @@ def launch(stage: str, arguments: Sequence[str], count: int) -> None:
 
 
 def _together(main: Callable[[], None]) -> None:
+    """`main` beside other processes; of those that fail, mostly alike, the first speaks and the others are quiet."""
     try:
         main()
     except LostProcessError:
-        time.sleep(5 * GRACE)
+        time.sleep(GRACE)
         raise
     except Exception:
-        if os.environ.get("RANK", "0") != "0":
-            time.sleep(GRACE)
+        if not _is_first_to_fail():
+            sys.exit(1)
         raise
     processes.leave()
+
+
+def _is_first_to_fail() -> bool:
+    """Asked in the launcher's store, which outlives its processes."""
+    address, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+    return TCPStore(address, port, is_master=False, wait_for_workers=False).add("ehrgen: failed", 1) == 1

@@ -37,7 +37,7 @@ def join(device: str) -> torch.device:
         ProcessError: If several processes were asked for and one was started, or there are fewer GPUs than processes.
     """
     environment = os.environ
-    if int(environment.get("WORLD_SIZE", "1")) == 1:
+    if "LOCAL_WORLD_SIZE" not in environment or environment["WORLD_SIZE"] == "1":
         if "ACCELERATE_MIXED_PRECISION" in environment and "MASTER_ADDR" in environment:
             raise ProcessError(
                 "`accelerate launch --cpu` starts one process, whatever --num_processes says; use --multi_gpu instead "
@@ -112,7 +112,7 @@ def gathered(own: Tensor, lengths: Sequence[int]) -> list[Tensor]:
     return [values[:length] for values, length in zip(everyone, lengths, strict=True)]
 
 
-def lengths(own: int, device: torch.device) -> list[int]:
+def of_each(own: int, device: torch.device) -> list[int]:
     """A number of every process."""
     if count() == 1:
         return [own]

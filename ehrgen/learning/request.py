@@ -11,7 +11,7 @@ import pandas as pd
 
 from ehrgen.data import demographics
 from ehrgen.data.cohort import Cohort
-from ehrgen.learning import machine, model, sampling
+from ehrgen.learning import machine, model, processes, sampling
 from ehrgen.learning.settings import Recipe, SamplingSettings, effective
 from ehrgen.params import section
 
@@ -115,10 +115,16 @@ class Request:
         return demographics.people(self.patients, str(self.age), self.sex, rng)
 
     def generate(self, resolved: dict[str, Any]) -> Cohort:
-        """The patients, the same for the same request, on the device that the model was trained for."""
+        """The patients, the same for the same request, on the device that the model was trained for.
+
+        Raises:
+            RequestError: If several processes were started, each of which would write them.
+        """
         settings, rng = self.settings(resolved), np.random.default_rng(self.seed)
         people = self.people(rng)
         here = machine.for_recipe(Recipe.from_resolved(resolved, self.variant, self.seed_of_model))
+        if processes.count() > 1:
+            raise RequestError(f"generate is one process, started as {processes.count()}; leave the launcher out")
         return sampling.sample(model.load(self.folder), people, settings, int(rng.integers(2**31)), here)
 
     def told(self, resolved: dict[str, Any]) -> dict[str, Any]:

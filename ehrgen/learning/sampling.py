@@ -72,7 +72,7 @@ def sample(model: PromptBart, people: pd.DataFrame, settings: SamplingSettings, 
 def _of_all(rows: Int[np.ndarray, "R 3"], machine: Machine) -> Int[np.ndarray, "A 3"]:
     """The rows of all processes, process by process."""
     own = torch.from_numpy(rows).to(machine.device).flatten()
-    return torch.cat(processes.gathered(own, processes.lengths(len(own), machine.device))).view(-1, 3).cpu().numpy()
+    return torch.cat(processes.gathered(own, processes.of_each(len(own), machine.device))).view(-1, 3).cpu().numpy()
 
 
 @torch.inference_mode()
@@ -93,7 +93,7 @@ def write_histories(
         open_ = open_.kept(going, symbol[going] + FIRST_SYMBOL)
         token = open_.token.squeeze(1).cpu().numpy()
         written.append((open_.row.cpu().numpy(), np.full(len(token), step), token))
-        if not any(processes.lengths(len(token), machine.device)):
+        if not any(processes.of_each(len(token), machine.device)):
             break
     owner, steps, tokens = (np.concatenate(parts) for parts in zip(*written, strict=True))
     return owner, steps, tokens
@@ -154,8 +154,10 @@ class _Open:
         token = torch.full((len(people), 1), BOS, **to)
         if not settings.demographics:
             age = sex = None
-        with machine.autocast():
-            encoded = model.encode(token, age, sex)
+        encoded = torch.zeros(0, 1, model.bart.config.d_model, **to), torch.zeros(0, 1, dtype=torch.bool, **to)
+        if len(people):
+            with machine.autocast():
+                encoded = model.encode(token, age, sex)
         cache = EncoderDecoderCache(DynamicCache(), DynamicCache())
         return cls(
             torch.arange(len(people), **to),
@@ -179,9 +181,12 @@ class _Open:
         age, sex = (self.age, self.sex) if self.first else (None, None)
         self.first = False
         with machine.autocast():
-            out = model.decode(self.token, age, sex, self.encoded, past_key_values=self.cache, use_cache=True)
+            states = self.encoded[0][:, -1]  # of nobody, if only other processes still write
+            if len(self.token):
+                out = model.decode(self.token, age, sex, self.encoded, past_key_values=self.cache, use_cache=True)
+                states = out.last_hidden_state[:, -1]
             used_at, used_symbol = self.used.nonzero(as_tuple=True)
-            states = model.readout(out.last_hidden_state[:, -1], self.of_patient, used_at, used_symbol)
+            states = model.readout(states, self.of_patient, used_at, used_symbol)
             forbidden = self._forbidden(settings.no_repeats)
             if is_plain(settings):
                 return model.distribution.draw(states, forbidden, generator)

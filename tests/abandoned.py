@@ -1,4 +1,4 @@
-"""Several processes of which one fails or all do: `python -m abandoned both|other|killed`."""
+"""Several processes of which one fails or all do: `python -m abandoned both|killed`."""
 
 import os
 import signal
@@ -16,8 +16,6 @@ def fail() -> None:
     if way == "both":
         raise processes.ProcessError("both")
     if processes.number() == 1:
-        if way == "other":
-            raise processes.ProcessError("the other")
         os.kill(os.getpid(), signal.SIGKILL)
     processes.summed(torch.ones(1))
 

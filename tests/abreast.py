@@ -1,6 +1,5 @@
 """Tiny trainings and samples into a folder, in as many processes as are asked for: `python -m abreast FOLDER`."""
 
-import os
 import sys
 import zlib
 from collections.abc import Callable
@@ -38,10 +37,9 @@ HERE = machine.prepare("cpu", "fp32", 1, 16)
 
 def results(folder: Path) -> None:
     """Everything, of which the first process writes a file each."""
-    os.environ["EHRGEN_STORE"] = str(folder / "store")
     for name, changes in TRAININGS.items():
         own = recipe(**{"dropout": 0.0, **changes})
-        trained = store.trained(name, own, tiny(), matrices(), machine.for_recipe(own))
+        trained = store.trained(f"{folder}/store/{name}", own, tiny(), matrices(), machine.for_recipe(own))
         trained.publish(**{what: folder / name / what for what in ("model", "history", "manifest")})
     for name, (patients, changes) in SAMPLES.items():
         model = untrained(hierarchy="flat" if name == "flat" else "factored")
@@ -49,7 +47,7 @@ def results(folder: Path) -> None:
         write(folder / f"{name}.csv", made)
     found = log_likelihood(untrained(), tiny(), sampling(), HERE)
     write(folder / "likelihood.csv", "\n".join(map(repr, found.tolist())))
-    write(folder / "resumed.txt", resumed(folder))
+    write(folder / "resumed.json", resumed(folder))
 
 
 def resumed(folder: Path) -> str:

@@ -100,6 +100,19 @@ def test_a_number_of_processes_that_is_none(text: str, monkeypatch: pytest.Monke
         launcher.each("stage", lambda: None)()
 
 
+def test_alone_nothing_changes(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("EHRGEN_PROCESSES", raising=False)
+    called = []
+    launcher.each("stage", lambda: called.append(processes.first()))()
+    assert called == [True]
+    with pytest.raises(ProcessError, match="^as it is$"):
+        launcher.each("stage", fail)()
+
+
+def fail() -> None:
+    raise ProcessError("as it is")
+
+
 def test_several_asked_for_and_one_started(monkeypatch: pytest.MonkeyPatch):
     """What `accelerate launch --cpu --num_processes 2` does."""
     for name, value in (("ACCELERATE_MIXED_PRECISION", "no"), ("MASTER_ADDR", "127.0.0.1")):

@@ -28,15 +28,26 @@ otherwise take from a configuration of the user's or warn of."""
 def each(stage: str, main: Callable[[], None]) -> Callable[[], None]:
     """`main` of a stage such as `pipeline.train`, to be run in as many processes as are asked for.
 
-    Raises:
-        ProcessError: If $EHRGEN_PROCESSES is no whole number above 0.
+    It raises a ProcessError if $EHRGEN_PROCESSES is no whole number above 0.
     """
-    launched = "LOCAL_WORLD_SIZE" in os.environ
-    return lambda: _together(main) if launched or asked() == 1 else launch(stage, sys.argv[1:], asked())
+
+    def started() -> None:
+        if "LOCAL_WORLD_SIZE" in os.environ:
+            _together(main)
+        elif asked() == 1:
+            main()
+        else:
+            launch(stage, sys.argv[1:], asked())
+
+    return started
 
 
 def asked() -> int:
-    """$EHRGEN_PROCESSES, 1 if it is not set."""
+    """$EHRGEN_PROCESSES, 1 if it is not set.
+
+    Raises:
+        ProcessError: If it is no whole number above 0.
+    """
     text = os.environ.get("EHRGEN_PROCESSES", "1")
     if not text.isdecimal() or int(text) == 0:
         raise ProcessError(f"EHRGEN_PROCESSES={text}: expected how many processes train and sample together, 1 or more")

@@ -85,8 +85,7 @@ def _together(call: Callable[P, R]) -> Callable[P, R]:
         try:
             return call(*args, **kwargs)
         except RuntimeError as error:
-            text = f"process {number()} of {count()} lost another one, which has said why or was killed"
-            raise LostProcessError(text) from error
+            raise LostProcessError(f"process {number()} of {count()} lost another one: {error}") from error
 
     return guarded
 

@@ -46,6 +46,7 @@ MANIFEST = {
     "key": "0123abcd",
     "machine": {"device": "x86_64", "torch": "2.13.0"},
     "parameters": {"all": 649844, "age_head": 1, "sex_head": 1},
+    "steps": 120,
     "seconds": 56.3,
     "train": {"epochs": 2},
 }

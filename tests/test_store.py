@@ -51,6 +51,7 @@ def test_what_is_published_is_a_copy(tmp_path: Path):
     assert same(weights(published), weights(model.load(trained.folder / "model")))
     assert targets["history"].read_text().startswith("epoch,objective,value,")
     manifest = json.loads(targets["manifest"].read_text())
+    assert manifest["steps"] > 0
     assert manifest["key"] == "key" and manifest["train"]["epochs"] == 1 and manifest["machine"]["threads"] == 1
     assert manifest["parameters"]["all"] == sum(p.numel() for p in published.parameters())
     targets["history"].write_text("gone")

@@ -33,7 +33,7 @@ def costs(manifests: Manifests, reference: str) -> dict[str, Cost]:
 
 def _cost(by_seed: Mapping[int, Mapping[str, Any]], base: Mapping[int, Mapping[str, Any]]) -> Cost:
     found = by_seed.values()
-    steps = [1000 * one["seconds"] / one["steps"] for one in found if "steps" in one]
+    steps = [1000 * one["seconds"] / one["steps"] for one in found if one.get("steps")]
     ratios = [by_seed[seed]["seconds"] / base[seed]["seconds"] for seed in sorted(by_seed.keys() & base.keys())]
     return Cost(
         seconds=Estimate.of([one["seconds"] for one in found]),

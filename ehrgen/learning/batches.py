@@ -60,6 +60,11 @@ class Batch:
         return replace(self, **cut | {"patient": cut["patient"] - start})
 
 
+def steps(sequences: Sequences, budget: int) -> int:
+    """Optimiser steps of an epoch, at `budget` tokens each."""
+    return len(plan(np.diff(sequences.offsets) - 1, budget, None))
+
+
 def plan(lengths: np.ndarray, budget: int, rng: np.random.Generator | None) -> list[np.ndarray]:
     """Rows of each optimiser step, about `budget` tokens a step.
 

@@ -47,5 +47,11 @@ class Checkpoint:
             state["state"].setdefault(int(index), {})[name] = value
         optimizer.load_state_dict(state)
         scheme.load(json.loads((self.folder / "weighting.json").read_text(encoding="utf-8")))
+        return self.history()
+
+    def history(self) -> list[Row]:
+        """The rows of the epochs that were trained, empty if there is no checkpoint."""
+        if not self.folder.exists():
+            return []
         rows = json.loads((self.folder / "history.json").read_text(encoding="utf-8"))
         return [Row(**row) for row in rows]

@@ -9,8 +9,15 @@ from ehrgen.learning.model import PromptBart
 from ehrgen.learning.settings import Recipe
 
 
-def write(path: Path, recipe: Recipe, machine: Machine, key: str, model: PromptBart, seconds: float) -> None:
-    """Write the manifest as JSON; `seconds` is the wall time of the last, perhaps resumed, process."""
+def write(
+    path: Path, recipe: Recipe, machine: Machine, key: str, model: PromptBart, steps: int, seconds: float
+) -> None:
+    """Write the manifest as JSON.
+
+    Args:
+        steps: Optimiser steps that `seconds` were taken by.
+        seconds: Wall time of the last, perhaps resumed, process.
+    """
     parameters = {
         "all": sum(p.numel() for p in model.parameters()),
         "age_head": sum(p.numel() for p in model.age_head.parameters()),
@@ -24,6 +31,7 @@ def write(path: Path, recipe: Recipe, machine: Machine, key: str, model: PromptB
         "train": recipe.train.model_dump(),
         "parameters": parameters,
         "machine": machine.facts(),
+        "steps": steps,
         "seconds": round(seconds, 1),
     }
     with replacing(path) as temporary:

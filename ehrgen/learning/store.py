@@ -24,6 +24,7 @@ from ehrgen.data.cooccurrence import Cooccurrence
 from ehrgen.data.sequences import Sequences
 from ehrgen.files import replacing
 from ehrgen.learning import history, manifest, processes
+from ehrgen.learning.batches import steps
 from ehrgen.learning.checkpoint import Checkpoint
 from ehrgen.learning.machine import Machine
 from ehrgen.learning.settings import Recipe
@@ -88,11 +89,13 @@ def trained(
             return Trained(folder)
         started = time.monotonic()
         checkpoint = Checkpoint(folder / "checkpoint")
+        before = max((row.epoch for row in checkpoint.history()), default=0)
         model, rows = train(recipe, sequences, matrices, machine, checkpoint)
         if not first:
             return Trained(folder)
         history.write(rows, folder / "history")
-        manifest.write(folder / "manifest", recipe, machine, key, model, time.monotonic() - started)
+        done = (recipe.train.epochs - before) * steps(sequences.of_split("train"), recipe.train.batch_tokens)
+        manifest.write(folder / "manifest", recipe, machine, key, model, done, time.monotonic() - started)
         model.save(folder / "model")  # last: its presence means that the training is whole
         shutil.rmtree(checkpoint.folder)
         return Trained(folder)

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from ehrgen.data.cooccurrence import Cooccurrence
 from ehrgen.data.sequences import Sequences
 from ehrgen.learning import gradients, objectives, processes, shares
-from ehrgen.learning.batches import Batch, batches, plan
+from ehrgen.learning.batches import Batch, batches, steps
 from ehrgen.learning.checkpoint import Checkpoint
 from ehrgen.learning.history import Epoch, Row
 from ehrgen.learning.machine import Machine
@@ -24,9 +24,9 @@ from ehrgen.learning.schedules import Schedules
 from ehrgen.learning.settings import Recipe
 from ehrgen.learning.weighting import SCHEMES
 
-MEASURE_EVERY = 20
-"""Steps between gradient measurements, which take one backward pass an objective instead of one in all: with four
-objectives about 8 % of the time (benchmarks/steps.py)."""
+MEASURE_EVERY = 30
+"""Steps between gradient measurements, which take one backward pass an objective instead of one in all; what that and
+the probes add to a training is in benchmarks/RESULTS.md."""
 
 
 class TrainingError(ValueError):
@@ -89,7 +89,7 @@ class Learner:
         self.warned: set[str] = set()
         self.probes = Probes(recipe, self.training, self.validation, self.objectives, machine)
         self.optimizer = adamw(self.model, settings)
-        per_epoch = len(plan(np.diff(self.training.offsets) - 1, settings.batch_tokens, None))
+        per_epoch = steps(self.training, settings.batch_tokens)
         self.steps_per_epoch, self.total_steps = per_epoch, per_epoch * settings.epochs
 
     def restore(self, checkpoint: Checkpoint) -> None:

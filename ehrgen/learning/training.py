@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from ehrgen.data.cooccurrence import Cooccurrence
 from ehrgen.data.sequences import Sequences
-from ehrgen.learning import gradients, objectives, processes, shares
+from ehrgen.learning import gradients, objectives, partition, processes
 from ehrgen.learning.batches import Batch, batches, steps
 from ehrgen.learning.checkpoint import Checkpoint
 from ehrgen.learning.history import Epoch, Row
@@ -193,7 +193,7 @@ class Learner:
     def losses(self, batch: Batch) -> dict[str, torch.Tensor]:
         """The unweighted objectives on a batch, without those that have nothing to score in it."""
         with self.machine.autocast():
-            out = shares.output(self.model, batch, forbid_used=self.recipe.train.mask_repeats)
+            out = partition.output(self.model, batch, forbid_used=self.recipe.train.mask_repeats)
             losses = {}
             for name, objective in self.objectives.items():
                 with suppress(objectives.NothingToScoreError):

@@ -51,7 +51,7 @@ def planted(claim: Claim, value: float, seed: int, found: Results) -> Results:
     if isinstance(measure, HeadParameters):
         new = {"parameters": {"all": 1.0, "age_head": value / 2, "sex_head": value / 2}}
     else:
-        new = {"seconds": 100.0 * (1 + value)}
+        new = {"cpu_seconds": 100.0 * (1 + value)}
     return replace(found, manifests={**found.manifests, measure.variant: {**old, seed: new}})
 
 

@@ -30,7 +30,7 @@ def test_by_hand():
         runs={**BOTH.runs, "a": {1: scores(coverage=0.75), 5: scores()}},
         manifests={
             **BOTH.manifests,
-            "a": {1: {"seconds": 150.0, "parameters": {"all": 8, "age_head": 1, "sex_head": 3}}},
+            "a": {1: {"cpu_seconds": 150.0, "parameters": {"all": 8, "age_head": 1, "sex_head": 3}}},
         },
     )
     found = [measure.values(changed) for measure in MEASURES]
@@ -40,7 +40,7 @@ def test_by_hand():
 
 def test_pairs_need_a_seed_in_common():
     apart = replace(
-        BOTH, runs={**BOTH.runs, "a": {9: scores()}}, manifests={**BOTH.manifests, "a": {9: {"seconds": 1.0}}}
+        BOTH, runs={**BOTH.runs, "a": {9: scores()}}, manifests={**BOTH.manifests, "a": {9: {"cpu_seconds": 1.0}}}
     )
     for measure in (Difference("coverage", "a", "b"), ExtraTime("a", "b")):
         with pytest.raises(NoEvidenceError, match="no seed"):

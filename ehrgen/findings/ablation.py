@@ -34,7 +34,8 @@ gradient on the shared parameters, *grad_share* its share once weighted. At 0 it
 VERDICTS = """\
 Why each loss moved the model or not; seeds that disagree are counted. Evidence and claims: reports/findings.md."""
 COSTS = """\
-Wall time of the trainings, on a machine that may have done other work beside them."""
+Wall time of the trainings, on a machine that may have done other work beside them; the ratio to the reference is of
+CPU time, paired by seed."""
 
 Objectives = Mapping[str, Mapping[str, Mapping[str, float]]]
 Verdicts = Mapping[str, Mapping[str, Verdict]]

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from ehrgen.findings.costs import cpu_ratio
 from ehrgen.findings.intervals import Estimate
 from ehrgen.findings.quantities import QUANTITIES
 from ehrgen.findings.results import NoEvidenceError, Results
@@ -84,20 +85,24 @@ class HeadParameters:
 
 @dataclass(frozen=True)
 class ExtraTime:
-    """Training time of one variant over that of another, minus 1, seed by seed."""
+    """CPU time of one variant's training over that of another, minus 1, seed by seed."""
 
     variant: str
     against: str
 
     def __str__(self) -> str:
-        return f"training time: {self.variant} / {self.against} - 1"
+        return f"CPU time of training: {self.variant} / {self.against} - 1"
 
     def values(self, results: Results) -> dict[int, float]:
         results.need(self.variant, self.against)
         ours, theirs = (results.manifests.get(name, {}) for name in (self.variant, self.against))
         if not (common := ours.keys() & theirs.keys()):
-            raise NoEvidenceError("training time: no seed that both variants have")
-        return {seed: ours[seed]["seconds"] / theirs[seed]["seconds"] - 1 for seed in sorted(common)}
+            raise NoEvidenceError(f"{self}: no seed that both variants have")
+        ratios = {seed: cpu_ratio(ours[seed], theirs[seed]) for seed in sorted(common)}
+        found = {seed: ratio - 1 for seed, ratio in ratios.items() if ratio is not None}
+        if not found:
+            raise NoEvidenceError(f"{self}: no manifest says it; wall time would tell of other work on the machine")
+        return found
 
 
 Measure = Level | Difference | Trained | HeadParameters | ExtraTime

@@ -11,7 +11,6 @@ import hashlib
 import json
 import os
 import shutil
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from ehrgen.learning import history, manifest, processes
 from ehrgen.learning.batches import steps
 from ehrgen.learning.checkpoint import Checkpoint
 from ehrgen.learning.machine import Machine
+from ehrgen.learning.manifest import Took
 from ehrgen.learning.settings import Recipe
 from ehrgen.learning.training import train
 
@@ -87,7 +87,7 @@ def trained(
             if first:
                 print(f"already trained as {key}; taken from the store")
             return Trained(folder)
-        started = time.monotonic()
+        started = Took.now()
         checkpoint = Checkpoint(folder / "checkpoint")
         before = max((row.epoch for row in checkpoint.history()), default=0)
         model, rows = train(recipe, sequences, matrices, machine, checkpoint)
@@ -95,7 +95,7 @@ def trained(
             return Trained(folder)
         history.write(rows, folder / "history")
         done = (recipe.train.epochs - before) * steps(sequences.of_split("train"), recipe.train.batch_tokens)
-        manifest.write(folder / "manifest", recipe, machine, key, model, done, time.monotonic() - started)
+        manifest.write(folder / "manifest", recipe, machine, key, model, done, Took.now().since(started))
         model.save(folder / "model")  # last: its presence means that the training is whole
         shutil.rmtree(checkpoint.folder)
         return Trained(folder)

@@ -81,6 +81,17 @@ def test_by_hand(reads: str, wrong_codes: str, wrong_prompt: str):
     assert facts["cooccur"].chance is None and not facts["cooccur"].leaky
 
 
+def test_chance_of_categories_is_of_who_cannot_tell_their_codes_apart():
+    """Six ends, and of 250 two codes, three times each: 1/2 ln 2 twice, and ln 2 more for every code."""
+    records = [[["25000"]], [["25001"]]] * 3
+    both = sequences_of(from_records(records, sex="FMFMFM"))
+    chance = {one: probes._of_symbols(both, one) for one in ("factored", "flat", "category")}
+    assert chance == pytest.approx(dict.fromkeys(chance, 1.5 * math.log(2))), "even within: nothing is lost"
+    uneven = sequences_of(from_records([*records[:5], [["25000"]]], sex="FMFMFM"))
+    assert probes._of_symbols(uneven, "category") == pytest.approx(1.5 * math.log(2))
+    assert probes._of_symbols(uneven, "factored") < 1.5 * math.log(2)
+
+
 @pytest.mark.parametrize("encoder_input", ["prompt", "corrupted", "record"])
 def test_only_demographics_differ_between_a_batch_and_its_mixture(encoder_input: str):
     """The record stays whole, in decoder, encoder and targets; prompt and label move, and nobody keeps them."""

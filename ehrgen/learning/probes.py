@@ -102,7 +102,8 @@ class Probes:
         own, mixed = (_collated(one, people, recipe) for one in (validation, _strangers(validation, people)))
         self.batches = [(one.to(machine.device), two.to(machine.device)) for one, two in zip(own, mixed, strict=True)]
         self.beforehand = {
-            name: _beforehand(name, objective, training, validation, people) for name, objective in objectives.items()
+            name: _beforehand(name, objective, training, validation, people, recipe.model.hierarchy)
+            for name, objective in objectives.items()
         }
 
     @torch.no_grad()
@@ -206,11 +207,16 @@ def _collated(sequences: Sequences, people: np.ndarray, recipe: Recipe) -> list[
 
 
 def _beforehand(
-    name: str, objective: Objective, training: Sequences, validation: Sequences, people: np.ndarray
+    name: str,
+    objective: Objective,
+    training: Sequences,
+    validation: Sequences,
+    people: np.ndarray,
+    hierarchy: str,
 ) -> dict[str, float | None]:
     """Chance, probe accuracy and majority: what does not change with the model."""
     if name not in LABELLED:
-        chance = _entropy(np.bincount(training.tokens[training.tokens >= FIRST_SYMBOL])) if name == "lm" else None
+        chance = _of_symbols(training, hierarchy) if name == "lm" else None
         return {"chance": chance, "probe_accuracy": None, "majority": None}
     asked = (np.diff(validation.offsets) - 1)[people] if objective is heads.age else np.ones(len(people))
     label = np.bincount(ceiling.labels(validation, name)[people], weights=asked)
@@ -220,6 +226,15 @@ def _beforehand(
         "probe_accuracy": float(np.average(guessed, weights=asked)),
         "majority": float(label.max() / label.sum()),
     }
+
+
+def _of_symbols(training: Sequences, hierarchy: str) -> float:
+    """Nats per symbol of who knows frequencies alone: of categories, where the model may not tell their codes apart."""
+    symbols = training.tokens[training.tokens >= FIRST_SYMBOL] - FIRST_SYMBOL
+    if hierarchy != "category":
+        return _entropy(np.bincount(symbols))
+    of_class = training.vocabulary.symbol_class[symbols]
+    return _entropy(np.bincount(of_class)) + float(np.log(training.vocabulary.class_size[of_class]).mean())
 
 
 def _entropy(counts: Num[np.ndarray, " K"]) -> float:

@@ -8,8 +8,8 @@ backward, clipping and AdamW. The model computes the logits of both heads whatev
 is in every step.
 
 *schemes*: all settings of params.yaml, on as many simulated training patients as by default: each way of weighting the
-default objectives, and measuring their gradients. Attribution is that measurement, at every MEASURE_EVERY-th step, and the probes at
-the end of each epoch; its rows say what share of an epoch of the default objectives both add, and each.
+default objectives, and measuring their gradients. Attribution is that measurement, once in MEASURE_EVERY steps, and
+the probes at the end of each epoch; its rows say what share of an epoch of the default objectives both add, and each.
 
 In both the language model alone comes twice: what it costs against itself is the noise. Contenders take turns on the
 same batches (see `measure`); on a GPU seconds are those of the clock.

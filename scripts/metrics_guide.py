@@ -6,6 +6,7 @@ python -m scripts.metrics_guide
 import inspect
 import math
 import re
+import sys
 from importlib import import_module
 from pathlib import Path
 
@@ -45,7 +46,9 @@ def guide() -> str:
 
 def entry(name: str, metric: Metric) -> str:
     """One metric as an item of a list: its range, and what its docstring says up to the first section."""
-    said = re.split(SECTIONS, inspect.getdoc(function(name)) + "\n")[0]
+    if not (text := inspect.getdoc(function(name))):
+        sys.exit(f"error: {name}: the page is made of docstrings and it has none; give the reviewer two sentences")
+    said = re.split(SECTIONS, text + "\n")[0]
     shown = f"**{name}**" if metric.headline else name
     return f"- {shown} ({traits(metric)}). {' '.join(said.split())}"
 

@@ -1,4 +1,4 @@
-"""A committed study in one command: another params.yaml, in a folder of its own, with the models of this project.
+"""A committed study in one command: params.yaml with changes, in a folder of its own, with the models of this project.
 
     python -m scripts.study autopsy --jobs 2
     python -m scripts.study nhds --data /path/to/NHDS10.PU.txt.gz

@@ -24,15 +24,15 @@ def test_every_verdict_has_a_sign_and_a_meaning():
 
 def test_the_matrix_has_a_row_a_variant_and_explains_what_it_shows():
     found = Reading(judgements.matrix(VERDICTS, ["base", "replica", "none"], ["lm", "sex", "cooccur"]))
-    assert "base✓ healthy! negligible–" in found.text and "none–––" in found.text
+    assert "base✓ healthy! negligible (2 of 3)–" in found.text and "none–––" in found.text
     assert "no path to the shared parameters" in found.text and "pulls against lm" not in found.text
 
 
 def test_faults_are_told_gravest_first_with_their_variants():
     told = [Reading(one).text for one in judgements.faults(VERDICTS)]
     assert told == [
-        "cooccur is ! constant in replica: 28 % of the loss value, 0 % of the gradient.",
-        "sex is ! negligible in base, replica: 0.1 % of the gradient (base).",
+        "cooccur is ! constant in replica (2 of 3): 28 % of the loss value, 0 % of the gradient.",
+        "sex is ! negligible in base (2 of 3), replica (2 of 3): 0.1 % of the gradient (base).",
     ]
 
 

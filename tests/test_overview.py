@@ -59,3 +59,11 @@ def test_nothing_run_draws_nothing_but_names():
     found = sources().ablation | {"variants": {}, "objectives": {}}
     assert overview.quality(found, ["base"]) == ""
     assert not Reading(overview.balance(found, ["base"], OBJECTIVES, {"lm": 1, "cooccur": 2})).all("circle")
+
+
+def test_who_lies_far_off_is_told_in_words_and_leaves_the_axis_to_the_others(ablation: dict):
+    for name, mean in (("two", 0.82), ("three", 0.78), ("lost", -400.0)):
+        ablation["variants"][name] = {"coverage": {"mean": mean, "low": mean - 0.01, "high": mean + 0.01, "seeds": 3}}
+    found = Reading(overview.quality(ablation, ["base", "two", "three", "lost"]))
+    assert "‹ -400" in found.text and "lost, coverage: -400" in found.text
+    assert len(found.classed("open")) == len(HEADLINE) + 2, "no dot where it is not"

@@ -129,9 +129,14 @@ def _differences(found: Comparison) -> list[str]:
                 [variant, *(_marked(values.get(name), found.marks[variant].get(name)) for name in names)]
                 for variant, values in found.differences.items()
             ]
-            margins = [f"± {found.margins[name]:.2g}  " if name in found.margins else f"{NOTHING}  " for name in names]
+            margins = [_margin(found.margins.get(name)) for name in names]
             parts.append(table(["", *map(_title, names)], [*rows, ["*margin*", *margins]]))
     return parts
+
+
+def _margin(margin: float | None) -> str:
+    """A floor that never moves leaves no room for anything but no difference at all."""
+    return f"± {margin:.2g}  " if margin else f"{NOTHING}  "
 
 
 def _counted(marks: Mapping[str, Mapping[str, Mark]]) -> str:

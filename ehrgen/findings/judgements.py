@@ -24,9 +24,15 @@ MEANINGS = {
 }
 
 
-def pill(verdict: str, title: str | None = None) -> Markup:
+def pill(verdict: str, title: str | None = None, votes: str = "") -> Markup:
     """A verdict as a word with a sign; its colour repeats what the sign says."""
-    return el("span", f"{SIGNS.get(verdict, '')} {verdict}".strip(), class_=f"pill {verdict}", title=title)
+    return el("span", f"{SIGNS.get(verdict, '')} {verdict}{votes}".strip(), class_=f"pill {verdict}", title=title)
+
+
+def _votes(found: Mapping[str, Any]) -> str:
+    """How many seeds have the verdict, if not all do."""
+    count, total = found["seeds"][found["verdict"]], sum(found["seeds"].values())
+    return f" ({count} of {total})" if count < total else ""
 
 
 def matrix(verdicts: Verdicts, variants: Sequence[str], objectives: Sequence[str]) -> Markup:
@@ -36,7 +42,7 @@ def matrix(verdicts: Verdicts, variants: Sequence[str], objectives: Sequence[str
     for variant in variants:
         found = verdicts.get(variant, {})
         cells = [
-            el("td", pill(found[name]["verdict"], found[name]["evidence"]) if name in found else NOTHING)
+            el("td", pill(one["verdict"], one["evidence"], _votes(one)) if (one := found.get(name)) else NOTHING)
             for name in objectives
         ]
         link = el("a", variant, href=f"#variant-{variant}")
@@ -50,16 +56,19 @@ def matrix(verdicts: Verdicts, variants: Sequence[str], objectives: Sequence[str
 def faults(verdicts: Verdicts) -> list[Markup]:
     """One sentence for each objective and fault, the gravest first: the variants, and the evidence in the first."""
     found: dict[tuple[str, str], list[str]] = {}
+    first: dict[tuple[str, str], str] = {}
     for variant, of_variant in verdicts.items():
         for objective, one in of_variant.items():
             if one["verdict"] in RULES:
-                found.setdefault((objective, one["verdict"]), []).append(variant)
+                found.setdefault((objective, one["verdict"]), []).append(f"{variant}{_votes(one)}")
+                first.setdefault((objective, one["verdict"]), variant)
     return [
         el(
             "li", el("strong", objective), " is ", pill(verdict), f" in {', '.join(variants)}: ",
-            f"{verdicts[variants[0]][objective]['evidence']}{' (' + variants[0] + ')' if len(variants) > 1 else ''}.",
+            f"{verdicts[variant][objective]['evidence']}{f' ({variant})' if len(variants) > 1 else ''}.",
         )
         for (objective, verdict), variants in sorted(found.items(), key=lambda one: list(RULES).index(one[0][1]))
+        for variant in [first[objective, verdict]]
     ]  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from ehrgen.findings.intervals import Estimate
 from ehrgen.findings.markdown import ARROWS, NOTHING, cell
 from ehrgen.findings.marks import DIFFERS, EQUIVALENT, SIGNS, SLIGHT, UNDECIDED
 from ehrgen.findings.markup import Markup, el, joined, picture
-from ehrgen.findings.scales import Linear, Log, around, percent, x_axis
+from ehrgen.findings.scales import Linear, Log, around, percent, without_outliers, x_axis
 from ehrgen.metrics.suite import HEADLINE, METRICS
 
 Ablation = Mapping[str, Any]  # the content of reports/ablation.json
@@ -74,16 +74,9 @@ def _quality_row(ablation: Ablation, variants: Sequence[str], names: Sequence[st
     for place, name in enumerate(names):
         found = {one: ablation["variants"].get(one, {}).get(name) for one in variants}
         marks = {anchor: ablation["anchors"].get(anchor, {}).get(name) for anchor in (FLOOR, INDEPENDENT)}
-        ends = [
-            value
-            for one in found.values()
-            if one
-            for value in (one.get("low", one["mean"]), one.get("high", one["mean"]))
-        ]
+        known = [mark for mark in marks.values() if mark is not None]
         left = NAMES + METRIC * place
-        x = Linear(
-            *around([*ends, *(mark for mark in marks.values() if mark is not None)]), left + 8, left + METRIC - 10
-        )
+        x = Linear(*_ends([one for one in found.values() if one], known), left + 8, left + METRIC - 10)
         ticks = x.ticks(3)
         parts += [
             el("text", f"{name} {ARROWS[METRICS[name].better]}", x=left + 8, y=16, class_="title small"),
@@ -131,6 +124,14 @@ def _mark_of(ablation: Ablation, variant: str, name: str) -> str:
     return ablation["difference_from_reference"].get(variant, {}).get(name, {}).get("mark", UNDECIDED)
 
 
+def _ends(found: Sequence[Mapping[str, float]], marks: Sequence[float]) -> tuple[float, float]:
+    """Of an axis that leaves out whoever lies so far off that the others would be one dot; it is drawn at the edge."""
+    near = without_outliers([one["mean"] for one in found], marks)
+    shown = [one for one in found if one["mean"] in near]
+    ends = [value for one in shown for value in (one.get("low", one["mean"]), one.get("high", one["mean"]))]
+    return around([*ends, *marks])
+
+
 def _mark(x: Linear, anchor: str, value: float, top: float, bottom: float) -> Markup:
     title = el("title", f"{anchor}: {value:.4g}")
     return el("path", title, d=f"M{x(value):.1f} {top}V{bottom}", class_=f"anchor {anchor.partition('_')[0]}")
@@ -140,7 +141,13 @@ def _estimate(x: Linear, y: float, whose: str, found: Mapping[str, float], mark:
     told = cell(Estimate(found["mean"], found.get("half_width"), int(found["seeds"])))
     whisker = el("path", d=f"M{x(found['low']):.1f} {y}H{x(found['high']):.1f}") if "low" in found else None
     dot = el("circle", cx=x(found["mean"]), cy=y, r=4.5, class_="full" if mark in (DIFFERS, SLIGHT) else "open")
-    return el("g", el("title", f"{whose}: {told}{NOTES[mark]}"), whisker, dot, class_="estimate")
+    beyond = None
+    if not x.low <= found["mean"] <= x.high:
+        left = found["mean"] < x.low
+        place, words = (x.start + 8, f"‹ {found['mean']:.3g}") if left else (x.end - 8, f"{found['mean']:.3g} ›")
+        beyond = el("text", words, x=f"{place:.1f}", y=y + 4, class_="tick" if left else "tick end")
+        whisker = dot = None
+    return el("g", el("title", f"{whose}: {told}{NOTES[mark]}"), whisker, dot, beyond, class_="estimate")
 
 
 def _names(variants: Sequence[str], head: float) -> Markup:

@@ -1,8 +1,9 @@
 """From numbers to places on a drawing: linear and logarithmic axes, their ticks, and the words of the ticks."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from ehrgen.findings.markup import Markup, el, joined
 
@@ -82,6 +83,20 @@ def around(values: Iterable[float], margin: float = 0.08) -> tuple[float, float]
     low, high = min(found := list(values)), max(found)
     room = (high - low) * margin or abs(high) * 0.1 or 1.0
     return low - room, high + room
+
+
+def without_outliers(values: Sequence[float], marks: Sequence[float] = ()) -> list[float]:
+    """Those no further from their median than four times its usual distance to them, or to the furthest mark.
+
+    The usual distance is the median one. If it is 0, all are kept.
+
+    Example:
+        >>> without_outliers([0.70, 0.68, 0.69, 0.71, -4.0], [0.79])
+        [0.7, 0.68, 0.69, 0.71]
+    """
+    middle = median(values)
+    usual = max(median(abs(value - middle) for value in values), *(abs(mark - middle) for mark in marks), 0.0)
+    return [value for value in values if abs(value - middle) <= 4 * usual] if usual else list(values)
 
 
 def x_axis(scale: Scale, top: float, bottom: float, words: list[tuple[float, str]]) -> Markup:

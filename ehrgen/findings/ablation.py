@@ -7,7 +7,7 @@ from typing import Any
 from ehrgen.findings.attribution import COLUMNS
 from ehrgen.findings.comparison import COMPARED, FLOOR, INDEPENDENT, SHOWN, Comparison
 from ehrgen.findings.costs import Cost
-from ehrgen.findings.diagnosis import Verdict
+from ehrgen.findings.diagnosis import Verdict, shared_by
 from ehrgen.findings.intervals import Estimate
 from ehrgen.findings.markdown import ARROWS, NOTHING, bracketed, cell, table
 from ehrgen.findings.marks import SIGNS, Mark
@@ -183,17 +183,16 @@ def _verdicts(verdicts: Verdicts) -> str:
     if not objectives:
         return "No history of training was found."
     rows = [
-        [variant, *(_votes(found[name]) if name in found else NOTHING for name in objectives)]
+        [
+            variant,
+            *(
+                f"{one.name}{shared_by(one.name, one.votes)}" if (one := found.get(name)) else NOTHING
+                for name in objectives
+            ),
+        ]
         for variant, found in verdicts.items()
     ]
     return table(["", *objectives], rows)
-
-
-def _votes(verdict: Verdict) -> str:
-    """The verdict, and how many seeds have it if not all do."""
-    total = sum(verdict.votes.values())
-    count = verdict.votes[verdict.name]
-    return verdict.name if count == total else f"{verdict.name} ({count} of {total})"
 
 
 def _costs(costs: Mapping[str, Cost]) -> str:

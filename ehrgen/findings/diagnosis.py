@@ -72,6 +72,17 @@ class Verdict:
         }
 
 
+def shared_by(name: str, votes: Mapping[str, int]) -> str:
+    """How many seeds have the verdict, empty if all do.
+
+    Example:
+        >>> shared_by("leaky", {"leaky": 2, "healthy": 1}), shared_by("leaky", {"leaky": 3})
+        (' (2 of 3)', '')
+    """
+    total = sum(votes.values())
+    return f" ({votes[name]} of {total})" if votes[name] < total else ""
+
+
 def diagnose(trainings: Iterable[Traces]) -> dict[str, Verdict]:
     """Objective -> verdict over these trainings of one variant; an objective that never had a weight is absent."""
     found: dict[str, list[Trace]] = {}

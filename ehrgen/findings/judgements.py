@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ehrgen.findings.claims import REFUTED, SUPPORTED, UNDECIDED
-from ehrgen.findings.diagnosis import HEALTHY, RULES, UNCLEAR
+from ehrgen.findings.diagnosis import HEALTHY, RULES, UNCLEAR, shared_by
 from ehrgen.findings.intervals import Estimate
 from ehrgen.findings.markdown import NOTHING, cell
 from ehrgen.findings.markup import Markup, el
@@ -29,12 +29,6 @@ def pill(verdict: str, title: str | None = None, votes: str = "") -> Markup:
     return el("span", f"{SIGNS.get(verdict, '')} {verdict}{votes}".strip(), class_=f"pill {verdict}", title=title)
 
 
-def _votes(found: Mapping[str, Any]) -> str:
-    """How many seeds have the verdict, if not all do."""
-    count, total = found["seeds"][found["verdict"]], sum(found["seeds"].values())
-    return f" ({count} of {total})" if count < total else ""
-
-
 def matrix(verdicts: Verdicts, variants: Sequence[str], objectives: Sequence[str]) -> Markup:
     """Variants x objectives; empty where the variant trains without that objective."""
     head = el("tr", el("th", "variant", scope="col"), *(el("th", name, scope="col") for name in objectives))
@@ -42,7 +36,12 @@ def matrix(verdicts: Verdicts, variants: Sequence[str], objectives: Sequence[str
     for variant in variants:
         found = verdicts.get(variant, {})
         cells = [
-            el("td", pill(one["verdict"], one["evidence"], _votes(one)) if (one := found.get(name)) else NOTHING)
+            el(
+                "td",
+                pill(one["verdict"], one["evidence"], shared_by(one["verdict"], one["seeds"]))
+                if (one := found.get(name))
+                else NOTHING,
+            )
             for name in objectives
         ]
         link = el("a", variant, href=f"#variant-{variant}")
@@ -60,7 +59,9 @@ def faults(verdicts: Verdicts) -> list[Markup]:
     for variant, of_variant in verdicts.items():
         for objective, one in of_variant.items():
             if one["verdict"] in RULES:
-                found.setdefault((objective, one["verdict"]), []).append(f"{variant}{_votes(one)}")
+                found.setdefault((objective, one["verdict"]), []).append(
+                    f"{variant}{shared_by(one['verdict'], one['seeds'])}"
+                )
                 first.setdefault((objective, one["verdict"]), variant)
     return [
         el(

@@ -2,7 +2,7 @@
 
     python -m benchmarks.preparation [--rounds 3] [--times 10]
 
-The tables are those of simulated patients, written by `ehrgen.data.mimic3_tables`: 46,520 of them have 58,891
+The tables are those of simulated patients, written by `ehrgen.release.mimic3_tables`: 46,520 of them have 58,891
 admissions, but 425,021 diagnoses of 3,668 codes alone, as discharges name fewer. So visits are filled up to MIMIC-III's
 651,047 diagnoses of 6,985 codes, from the billable ones and by a Zipf law.
 
@@ -22,11 +22,12 @@ from ruamel.yaml import YAML
 from benchmarks import measure, usage
 from benchmarks.counting import CODES, KINDS, PATIENTS
 from benchmarks.usage import Usage
-from ehrgen.data import mimic3_tables, simulator
+from ehrgen.data import simulator
 from ehrgen.data.codebook import long_titles
 from ehrgen.data.cohort import Cohort
-from ehrgen.data.timeline import Timeline
 from ehrgen.params import load_yaml
+from ehrgen.release import mimic3_tables
+from ehrgen.release.timeline import Timeline
 
 ROOT = Path(__file__).resolve().parents[1]
 STAGES = ("ingest", "preprocess", "cooccurrence")

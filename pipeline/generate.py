@@ -5,13 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
-from ehrgen.data import meds, mimic3_tables
-from ehrgen.data.timeline import Timeline
 from ehrgen.files import replacing
 from ehrgen.findings.card import card
 from ehrgen.findings.provenance import Provenance
-from ehrgen.learning.request import Request
 from ehrgen.params import load_yaml
+from ehrgen.release import meds, mimic3_tables
+from ehrgen.release.request import Request
+from ehrgen.release.timeline import Timeline
 from pipeline.command import run
 
 

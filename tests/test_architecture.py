@@ -16,6 +16,7 @@ MAY_IMPORT = {
     "learning": {"ehrgen.data"},
     "metrics": {"ehrgen.data"},
     "findings": {"ehrgen.metrics.suite"},
+    "release": {"ehrgen.data", "ehrgen.learning"},
 }
 ONLY_LEARNING = {"torch", "transformers", "safetensors", "accelerate"}
 NO_STAGE = {"__init__", "command", "estimate", "generate"}

@@ -11,8 +11,8 @@ from made_up import cohort
 from pyarrow import parquet
 from records import RECORDS, from_records
 
-from ehrgen.data import meds
-from ehrgen.data.timeline import YEAR, Timeline
+from ehrgen.release import meds
+from ehrgen.release.timeline import YEAR, Timeline
 
 DATA = {"subject_id": pa.int64(), "time": pa.timestamp("us"), "code": pa.string()}
 CODES = {"code": pa.string(), "description": pa.string(), "parent_codes": pa.list_(pa.string())}

@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_up import cohort, population
 
-from ehrgen.data import mimic3, mimic3_tables
+from ehrgen.data import mimic3
 from ehrgen.data.cohort import Cohort
-from ehrgen.data.timeline import Timeline
+from ehrgen.release import mimic3_tables
+from ehrgen.release.timeline import Timeline
 
 DEMO = Path(__file__).parents[2] / "shared" / "data" / "mimic3-demo"
 # With a code that begins with 0: without one the reader asks whether zeros were lost.

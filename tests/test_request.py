@@ -7,8 +7,9 @@ import pytest
 from tiny_learning import LOSS, MODEL, SAMPLING, TRAIN, untrained
 
 from ehrgen.data import icd9
-from ehrgen.learning.request import Request, RequestError
+from ehrgen.learning import processes
 from ehrgen.params import ParamsError
+from ehrgen.release.request import Request, RequestError
 
 RESOLVED = {
     "effective": {
@@ -36,7 +37,7 @@ def test_everybody_is_as_asked():
     made = request(age="60-70").generate(RESOLVED)
     assert len(made) == 30
     assert set(made.patients["sex"]) == {"F"}
-    assert made.patients["age_years"].between(60, 70).all()
+    assert made.patients["age_years"].between(60, 71).all()
     assert made.patients["age_years"].nunique() == 30
 
 
@@ -58,8 +59,9 @@ def test_rules_forbid_what_they_must():
     def male(made) -> np.ndarray:
         return (icd9.edits(made.diagnoses["code"])["sex_required"] == "M").to_numpy()
 
-    assert male(request(patients="200").generate(RESOLVED)).any()
-    assert not male(request("--rules", patients="200").generate(RESOLVED)).any()
+    many = {"age": "60-70", "patients": "1000"}  # one code of 145 is male, and rare
+    assert male(request(**many).generate(RESOLVED)).sum() > 5
+    assert not male(request("--rules", **many).generate(RESOLVED)).any()
 
 
 def test_what_is_told_is_what_was_done():
@@ -87,6 +89,12 @@ def test_what_is_told_is_what_was_done():
 def test_what_cannot_be_asked(changes: dict[str, Any], message: str):
     with pytest.raises(RequestError, match=message):
         request(**changes)
+
+
+def test_a_request_is_one_process(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(processes, "count", lambda: 2)
+    with pytest.raises(RequestError, match="generate is one process, started as 2; leave the launcher out"):
+        request().generate(RESOLVED)
 
 
 def test_a_model_with_a_file_missing_is_none():

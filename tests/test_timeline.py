@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from made_up import cohort
 from records import RECORDS, from_records
 
-from ehrgen.data.timeline import DAY, LONGEST, YEAR, Timeline
+from ehrgen.release.timeline import DAY, LONGEST, YEAR, Timeline
 
 
 def seconds(found: pd.Series) -> np.ndarray:

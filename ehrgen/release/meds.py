@@ -27,7 +27,7 @@ from pyarrow import parquet
 
 from ehrgen.data import icd9
 from ehrgen.data.cohort import SEXES, Cohort
-from ehrgen.data.timeline import Timeline
+from ehrgen.release.timeline import Timeline
 
 VERSION = "0.4.1"
 SEX, BIRTH, ADMISSION, DIAGNOSIS, DISCHARGE = (

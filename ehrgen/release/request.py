@@ -9,11 +9,11 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from ehrgen.data import demographics
 from ehrgen.data.cohort import Cohort
 from ehrgen.learning import machine, model, processes, sampling
 from ehrgen.learning.settings import Recipe, SamplingSettings, effective
 from ehrgen.params import section
+from ehrgen.release import demographics
 
 DESCRIPTION = """New patients from a trained model: DIR/mimic3 holds tables of the MIMIC-III schema, DIR/meds the same
 patients as a MEDS dataset, each with a model card. They are sampled as the variant samples in resolved.yaml."""
@@ -55,8 +55,10 @@ class Request:
         parser = argparse.ArgumentParser(prog="python -m pipeline.generate", description=DESCRIPTION)
         parser.add_argument("--model", dest="folder", type=Path, required=True, help="such as models/multitask/0")
         parser.add_argument("--patients", type=int, required=True, help="how many")
-        parser.add_argument("--age", help="years at the first visit: 65, or 60-70 for any between; 90 is over 89")
-        parser.add_argument("--sex", help="F or M; both, at random, where left out")
+        parser.add_argument(
+            "--age", help="completed years at the first visit: 65, or 60-70 for any between; 0 is birth, 90 over 89"
+        )
+        parser.add_argument("--sex", help="with --age: F or M; both, at random, where left out")
         parser.add_argument("--table", type=Path, help="parquet of people (sex, age_years) to draw from instead")
         parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same patients (default 0)")
         parser.add_argument("--rules", action="store_true", help="forbid codes that break a sex or age edit")

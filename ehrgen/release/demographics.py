@@ -10,6 +10,7 @@ import pyarrow as pa
 from ehrgen.data.cohort import SEXES
 from ehrgen.data.quality import OLDEST_PUBLISHED
 
+MARGIN = 0.01  # of a year
 AGE_FORM = r"(\d+(?:\.\d+)?)(?:-(\d+(?:\.\d+)?))?"
 
 
@@ -18,7 +19,7 @@ class DemographicsError(ValueError):
 
 
 def people(patients: int, age: str, sex: str | None, rng: np.random.Generator) -> pd.DataFrame:
-    """`patients` rows (sex, age_years): that age, or evenly between two; that sex, or both by the flip of a coin.
+    """`patients` rows (sex, age_years): evenly from that age or range; that sex, or both by the flip of a coin.
 
     Raises:
         DemographicsError: If the number, the age or the sex is none.
@@ -33,22 +34,31 @@ def people(patients: int, age: str, sex: str | None, rng: np.random.Generator) -
 
 
 def ages(text: str) -> tuple[float, float]:
-    """Both ends of an age or a range of ages, in years from 0 to 90; 90 is everyone over 89.
+    """Youngest and oldest of an age or a range of ages, from 0 to 90 years; 0 is birth, 90 everyone over 89.
+
+    A whole number is a completed year of life, all of it but three days at either end, within which ways of counting
+    differ (calendar, or days over 365.25). With a decimal point it is exact.
 
     Raises:
         DemographicsError: If it is neither, or lies outside.
 
     Example:
         >>> ages("65"), ages("0.5-2")
-        ((65.0, 65.0), (0.5, 2.0))
+        ((65.01, 65.99), (0.5, 2.99))
     """
     found = re.fullmatch(AGE_FORM, text, re.ASCII)
     if not found:
         raise DemographicsError(f"--age {text}: no age in years; write 65 or 60-70")
-    low, high = float(found[1]), float(found[2] or found[1])
-    if not low <= high <= OLDEST_PUBLISHED:
+    low, high = found[1], found[2] or found[1]
+    if not float(low) <= float(high) <= OLDEST_PUBLISHED:
         raise DemographicsError(f"--age {text}: ages run from 0 to 90, low-high; 90 stands for everyone over 89")
-    return low, high
+    return _within_year(low, MARGIN), _within_year(high, 1 - MARGIN)
+
+
+def _within_year(text: str, part: float) -> float:
+    """`part` of the year of life that a whole number names; an exact age, birth and 90 as they are."""
+    age = float(text)
+    return age if "." in text or age in (0, OLDEST_PUBLISHED) else age + part
 
 
 def table(path: Path) -> pd.DataFrame:

@@ -17,7 +17,7 @@ import pandas as pd
 from ehrgen.data import icd9
 from ehrgen.data.cohort import Cohort
 from ehrgen.data.quality import OLDEST_PUBLISHED
-from ehrgen.data.timeline import YEAR, Timeline
+from ehrgen.release.timeline import YEAR, Timeline
 
 SHIFT = int(300 * YEAR)
 PATIENTS = ("SUBJECT_ID", "GENDER", "DOB", "DOD", "DOD_HOSP", "DOD_SSN", "EXPIRE_FLAG")

@@ -1,0 +1,1 @@
+"""How do generated patients leave? Requests, invented dates, and the tables of MIMIC-III and MEDS."""

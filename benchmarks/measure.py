@@ -79,6 +79,11 @@ def goal(what: str, found: float, below: float, unit: str) -> dict[str, str | fl
     return {"what": what, "found": found, "below": below, "unit": unit}
 
 
+def goal_of_ratio(what: str, found: float, least: float) -> dict[str, str | float]:
+    """The same of a ratio that should be `least` or more."""
+    return {"what": what, "found": found, "least": least, "unit": "x"}
+
+
 def quiet() -> dict[str, str]:
     """The environment of a measured command: one thread."""
     return os.environ | {"OMP_NUM_THREADS": "1"}

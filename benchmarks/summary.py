@@ -14,6 +14,9 @@ TITLES = {
     "training_default": "Training, default size",
     "training_large": "Training, d 256, 6 + 6 layers",
     "sampling": "Sampling",
+    "breakdown_training_default": "Where the time of training goes, default size",
+    "breakdown_training_large": "Where the time of training goes, d 256, 6 + 6 layers",
+    "breakdown_sampling": "Where the time of sampling goes",
     "steps_objectives": "A step with each objective: 4,096 tokens, 7,000 codes",
     "steps_objectives_cuda": "The same on a GPU",
     "steps_schemes": "A step with each weighting scheme, and attribution: default settings",
@@ -65,24 +68,43 @@ COLUMNS: dict[str, tuple[str, Callable[[Row, str], str]]] = {
 
 def section(title: str, found: dict) -> str:
     """One benchmark as a table, with where it was measured and which goals it meets."""
-    where, rows, unit = found["where"], found["of"], found.get("unit", "")
+    table = (
+        _parts(found["parts"], found["per"]) if "parts" in found else _contenders(found["of"], found.get("unit", ""))
+    )
+    goals = [_goal(**one) for one in found.get("goals", [])]
+    return "\n".join([f"## {title}", "", _place(found), "", *table, *([""] if goals else []), *goals]) + "\n"
+
+
+def _place(found: dict) -> str:
+    where = found["where"]
     peak = f"; peak {found['peak_flop_s'] / 1e9:.0f} GFLOP/s" if "peak_flop_s" in found else ""
-    place = (
+    return (
         f"{where['date']}, commit {where['commit']}, {where['processor']}, "
         f"{where['threads']} of {where['cores']} cores, torch {where['torch']}, "
         f"transformers {where['transformers']}, {found['rounds']} rounds{peak}"
     )
+
+
+def _contenders(rows: dict[str, Row], unit: str) -> list[str]:
     columns = [key for key in COLUMNS if any(key in row for row in rows.values())]
     table = [f"| | {' | '.join(COLUMNS[key][0] for key in columns)} |", f"|---|{'---:|' * len(columns)}"]
     for name, row in rows.items():
         cells = [COLUMNS[key][1](row, unit) if key in row else "" for key in columns]
         table.append(f"| {name} | {' | '.join(cells)} |")
-    goals = [_goal(**one) for one in found.get("goals", [])]
-    return "\n".join([f"## {title}", "", place, "", *table, *([""] if goals else []), *goals]) + "\n"
+    return table
 
 
-def _goal(what: str, found: float, below: float, unit: str) -> str:
-    return f"- Goal {'met' if found < below else 'missed'}: {what} below {below:g} {unit}; {found:.3g} {unit} measured."
+def _parts(parts: dict[str, Row], per: str) -> list[str]:
+    """A profile: a row a kind of operation, a column a contender."""
+    names = list(parts["all"])
+    rows = [f"| {part} | {' | '.join(f'{row[name]:,.1f}' for name in names)} |" for part, row in parts.items()]
+    return [f"| {per} | {' | '.join(names)} |", f"|---|{'---:|' * len(names)}", *rows]
+
+
+def _goal(what: str, found: float, unit: str, below: float | None = None, least: float | None = None) -> str:
+    met = found < below if below is not None else found >= least
+    limit = f"below {below:g}" if below is not None else f"at least {least:g}"
+    return f"- Goal {'met' if met else 'missed'}: {what} {limit} {unit}; {found:.3g} {unit} measured."
 
 
 def text(folder: Path) -> str:

@@ -4,7 +4,7 @@ import torch
 from scipy.stats import chisquare
 
 from ehrgen.data.vocabulary import Vocabulary
-from ehrgen.learning.hierarchy import FORBIDDEN, Forbidden, Hierarchy, masked_log_softmax, race
+from ehrgen.learning.hierarchy import FORBIDDEN, Forbidden, Hierarchy, _inverted, choose, masked_log_softmax
 
 # Symbols: 0 <visit>, 1 <eos>, 2 25000, 3 4010, 4 4011, 5 4019, 6 486. Classes: marks, 250, 401, 486.
 TREE = Hierarchy(Vocabulary(("25000", "4010", "4011", "4019", "486"), (1, 1, 1, 1, 1)))
@@ -51,16 +51,28 @@ def test_a_sibling_is_drawn_in_proportion():
     assert chisquare(counts, np.array([1, 2, 3]) / 6 * counts.sum()).pvalue > 0.01
 
 
-def test_a_race_is_won_in_proportion():
-    log_prob = torch.tensor([0.5, 0.3, 0.2, 0.0]).log().clamp(min=FORBIDDEN).expand(4000, -1)
-    counts = np.bincount(race(log_prob, generator(0)), minlength=4)
-    assert counts[3] == 0
-    assert chisquare(counts[:3], np.array([0.5, 0.3, 0.2]) * 4000).pvalue > 0.01
+@pytest.mark.parametrize("symbols", [1, 2, 4, 5, 17, 1000])
+def test_an_index_is_chosen_in_proportion(symbols: int):
+    """Every other is forbidden; the rest weigh 1, 2, 3, ... to 50, in blocks that do not come out even."""
+    odds = torch.arange(symbols).div(2, rounding_mode="floor") % 50 + 1.0
+    log_prob = torch.where(torch.arange(symbols) % 2 == 1, FORBIDDEN, torch.log_softmax(odds.log(), 0))
+    counts = np.bincount(choose(log_prob.expand(20_000, -1), generator(0)), minlength=symbols)
+    assert counts[1::2].sum() == 0
+    found, expected = counts[::2], odds[::2].numpy() / odds[::2].sum().item() * 20_000
+    assert symbols < 3 or chisquare(found, expected, sum_check=False).pvalue > 0.01
+
+
+def test_what_is_chosen_is_where_the_running_sum_passes():
+    """Cumulative 0.25, 0.25, 1: at 0 and below 0.25 the first, from there on the third, even at the very end."""
+    weights = torch.tensor([[1.0, 0.0, 3.0]]).expand(5, -1)
+    chance = torch.tensor([0, 0.2499999, 0.25, 0.99, 1 - 2.0**-53], dtype=torch.float64)
+    assert _inverted(weights, chance).tolist() == [0, 0, 2, 2, 2]
+    assert _inverted(torch.tensor([[0.0, 1e-30, 0.0]]), chance[:1]).tolist() == [1], "small weights are weights"
 
 
 def test_draws_follow_their_seed():
     log_prob = torch.zeros(50, 10)
-    first, again, other = (race(log_prob, generator(seed)) for seed in (1, 1, 2))
+    first, again, other = (choose(log_prob, generator(seed)) for seed in (1, 1, 2))
     assert torch.equal(first, again) and not torch.equal(first, other)
 
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.measure import goal
+from benchmarks.measure import goal, goal_of_ratio
 from benchmarks.summary import text
 
 WHERE = {
@@ -43,6 +43,29 @@ def test_a_table_has_the_columns_that_a_row_has_and_says_which_goals_are_met(tmp
         "",
         "- Goal met: the whole below 15 s; 3 s measured.",
         "- Goal missed: its peak memory below 0.5 GB; 0.5 GB measured.",
+    ]
+
+
+def test_a_ratio_should_be_large(tmp_path: Path):
+    row = {"rate": 10.0, "ratio": 4.0, "low": 4.0, "high": 4.0}
+    goals = [goal_of_ratio("ours", 4.0, 4), goal_of_ratio("ours", 3.99, 4)]
+    found = {"where": WHERE, "unit": "tokens/s", "rounds": 5, "of": {"ours": row}, "goals": goals}
+    (tmp_path / "sampling.json").write_text(json.dumps(found))
+    assert text(tmp_path).splitlines()[-2:] == [
+        "- Goal met: ours at least 4 x; 4 x measured.",
+        "- Goal missed: ours at least 4 x; 3.99 x measured.",
+    ]
+
+
+def test_a_profile_has_a_column_a_contender(tmp_path: Path):
+    parts = {"all": {"plain": 2000.0, "ours": 500.0}, "attention": {"plain": 10.0, "ours": 5.25}}
+    found = {"where": WHERE, "rounds": 5, "per": "ms for 1,000 tokens", "parts": parts}
+    (tmp_path / "breakdown_training_default.json").write_text(json.dumps(found))
+    assert text(tmp_path).splitlines()[-4:] == [
+        "| ms for 1,000 tokens | plain | ours |",
+        "|---|---:|---:|",
+        "| all | 2,000.0 | 500.0 |",
+        "| attention | 10.0 | 5.2 |",
     ]
 
 

@@ -15,7 +15,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from ehrgen.data.vocabulary import MARK_CLASSES, Vocabulary
-from ehrgen.learning.hierarchy import FORBIDDEN, Forbidden, Hierarchy, Siblings, masked_log_softmax, race
+from ehrgen.learning.hierarchy import FORBIDDEN, Forbidden, Hierarchy, Siblings, choose, masked_log_softmax
 
 
 class Distribution(Protocol):
@@ -75,7 +75,7 @@ class Factored(nn.Module):
 
     def draw(self, states: Float[Tensor, "N D"], forbidden: Forbidden, generator: torch.Generator) -> Int[Tensor, " N"]:
         """One symbol a position: its class first, then one of the class's symbols."""
-        drawn = race(self.tree.class_log_prob(self.class_logits(states).float(), forbidden), generator)
+        drawn = choose(self.tree.class_log_prob(self.class_logits(states).float(), forbidden), generator)
         siblings = self.tree.siblings(drawn, forbidden)
         return siblings.draw(self._within(states, siblings), generator)
 
@@ -113,7 +113,7 @@ class CategoryThenUniform(nn.Module):
 
     def draw(self, states: Float[Tensor, "N D"], forbidden: Forbidden, generator: torch.Generator) -> Int[Tensor, " N"]:
         """One symbol a position: its class first, then any of the class's symbols."""
-        drawn = race(self.tree.class_log_prob(self.class_logits(states).float(), forbidden), generator)
+        drawn = choose(self.tree.class_log_prob(self.class_logits(states).float(), forbidden), generator)
         siblings = self.tree.siblings(drawn, forbidden)
         even = torch.zeros(len(siblings.row), device=states.device)
         return siblings.draw(even.masked_fill(siblings.barred, FORBIDDEN), generator)
@@ -151,7 +151,7 @@ class Flat(nn.Module):
 
     def draw(self, states: Float[Tensor, "N D"], forbidden: Forbidden, generator: torch.Generator) -> Int[Tensor, " N"]:
         """One symbol a position."""
-        return race(self.symbols(states, forbidden), generator)
+        return choose(self.symbols(states, forbidden), generator)
 
 
 DISTRIBUTIONS = {"factored": Factored, "flat": Flat, "category": CategoryThenUniform}

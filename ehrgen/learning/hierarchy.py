@@ -4,10 +4,12 @@ Axes: N positions, K classes, S symbols, J pairs of (position, symbol already us
 position, position by position, C categories: the classes after the marks.
 """
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Float64, Int
 from torch import Tensor, nn
 
 from ehrgen.data.vocabulary import MARK_CLASSES, Vocabulary
@@ -82,7 +84,10 @@ class Siblings:
     barred: Bool[Tensor, " R"]
 
     def draw(self, logits: Float[Tensor, " R"], generator: torch.Generator) -> Int[Tensor, " N"]:
-        """One symbol a position, in proportion to exp(logits) within the position."""
+        """One symbol a position, in proportion to exp(logits) within the position.
+
+        Exponential race: the argmax of p / e with e ~ Exp(1) is a draw from p, however ragged the classes.
+        """
         score = logits - _log_exponential(logits, generator)
         best = score.new_full((len(self.first),), -torch.inf).scatter_reduce(0, self.row, score, "amax")
         winner = (score == best[self.row]).nonzero().squeeze(1)
@@ -102,20 +107,42 @@ def categories(class_log_prob: Float[Tensor, "N K"]) -> Float[Tensor, "N C"]:
     return torch.softmax(class_log_prob[:, MARK_CLASSES:], dim=-1)
 
 
-def race(log_prob: Float[Tensor, "N S"], generator: torch.Generator) -> Int[Tensor, " N"]:
-    """One index a row, drawn in proportion to exp(log_prob).
+def choose(log_prob: Float[Tensor, "N S"], generator: torch.Generator) -> Int[Tensor, " N"]:
+    """One index a row, drawn in proportion to exp(log_prob): first a block of about sqrt(S) indices, then one of it.
 
-    Exponential race: argmax of p / e with e ~ Exp(1) is a draw from p; one pass, no cumulative sum to round off.
+    Two random numbers a row; a race as among siblings takes one for every entry.
     """
-    return (log_prob - _log_exponential(log_prob, generator)).argmax(dim=-1)
+    width = math.isqrt(log_prob.shape[1] - 1) + 1
+    blocks = nn.functional.pad(log_prob, (0, -log_prob.shape[1] % width), value=FORBIDDEN).exp()
+    blocks = blocks.view(len(log_prob), blocks.shape[1] // width, width)
+    chance = log_prob.new_empty(len(log_prob), 2, dtype=torch.float64)
+    first, second = _alike(chance, lambda every: every.uniform_(generator=generator)).unbind(1)
+    block = _inverted(blocks.sum(-1), first)
+    return block * width + _inverted(blocks[torch.arange(len(block), device=block.device), block], second)
+
+
+def _inverted(weights: Float[Tensor, "N S"], chance: Float64[Tensor, " N"]) -> Int[Tensor, " N"]:
+    """Where the running sum of weights passes this share of it; what weighs nothing beside the rest is never found.
+
+    In whole numbers, whose sums are exact and the same on every device: 2^-40 of the largest weight is 1.
+    """
+    share = weights.double() / weights.amax(-1, keepdim=True)
+    passed = (share * 2**40).long().cumsum(-1)
+    total = passed[:, -1:]
+    return torch.searchsorted(passed, ((chance[:, None] * total).long()).minimum(total - 1), right=True).squeeze(1)
 
 
 def _log_exponential(like: Tensor, generator: torch.Generator) -> Tensor:
-    """Logs of draws from Exp(1); several processes draw alike for the rows of all, and each keeps those of its own."""
+    """Logs of draws from Exp(1)."""
+    return _alike(like, lambda every: every.exponential_(generator=generator)).log_()
+
+
+def _alike(like: Tensor, fill: Callable[[Tensor], Tensor]) -> Tensor:
+    """Random numbers shaped as `like`; several processes draw those for the rows of all, and each keeps its own."""
     rows = processes.of_each(len(like), like.device)
-    drawn = torch.empty(sum(rows), *like.shape[1:], dtype=like.dtype, device=like.device)
+    every = fill(torch.empty(sum(rows), *like.shape[1:], dtype=like.dtype, device=like.device))
     before = sum(rows[: processes.number()])
-    return drawn.exponential_(generator=generator)[before : before + len(like)].log_()
+    return every[before : before + len(like)]
 
 
 def masked_log_softmax(logits: Float[Tensor, "N K"], barred: Bool[Tensor, "N K"]) -> Float[Tensor, "N K"]:

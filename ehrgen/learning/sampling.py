@@ -20,7 +20,7 @@ from ehrgen.data import icd9
 from ehrgen.data.cohort import SEXES, Cohort
 from ehrgen.data.vocabulary import BOS, EOS, FIRST_CODE, FIRST_SYMBOL, MARK_CLASSES, VISIT, Vocabulary
 from ehrgen.learning import processes
-from ehrgen.learning.hierarchy import FORBIDDEN, Forbidden, race
+from ehrgen.learning.hierarchy import FORBIDDEN, Forbidden, choose
 from ehrgen.learning.machine import Machine
 from ehrgen.learning.model import PromptBart
 from ehrgen.learning.settings import SamplingSettings
@@ -112,7 +112,7 @@ def draw(log_prob: Float[Tensor, "B S"], settings: SamplingSettings, generator: 
         log_prob = torch.log_softmax(log_prob / settings.temperature, dim=-1)
     if settings.top_p < 1:
         log_prob = _nucleus(log_prob, settings.top_p)
-    return race(log_prob, generator)
+    return choose(log_prob, generator)
 
 
 def _nucleus(log_prob: Float[Tensor, "B S"], top_p: float) -> Float[Tensor, "B S"]:
@@ -185,9 +185,9 @@ class _Open:
             if len(self.token):
                 out = model.decode(self.token, age, sex, self.encoded, past_key_values=self.cache, use_cache=True)
                 states = out.last_hidden_state[:, -1]
-            used_at, used_symbol = self.used.nonzero(as_tuple=True)
-            states = model.readout(states, self.of_patient, used_at, used_symbol)
-            forbidden = self._forbidden(settings.no_repeats)
+            used = self.used.nonzero(as_tuple=True)
+            states = model.readout(states, self.of_patient, *used)
+            forbidden = Forbidden(*self._closed(used, settings.no_repeats), self.token.squeeze(1) < FIRST_CODE)
             if is_plain(settings):
                 return model.distribution.draw(states, forbidden, generator)
             return draw(model.distribution.symbols(states, forbidden), settings, generator)
@@ -207,11 +207,12 @@ class _Open:
         self.used[code, token[code] - FIRST_SYMBOL] = True
         return self
 
-    def _forbidden(self, no_repeats: bool) -> Forbidden:
+    def _closed(self, used: tuple[Tensor, Tensor], no_repeats: bool) -> tuple[Tensor, Tensor]:
+        """Pairs of a patient and a symbol that may not come: used in this visit, or against a rule."""
+        if no_repeats and self.barred is None:
+            return used
         closed = self.used if no_repeats else torch.zeros_like(self.used)
-        if self.barred is not None:
-            closed = closed | self.barred
-        return Forbidden(*closed.nonzero(as_tuple=True), opens_visit=self.token.squeeze(1) < FIRST_CODE)
+        return (closed if self.barred is None else closed | self.barred).nonzero(as_tuple=True)
 
 
 def broken_rules(vocabulary: Vocabulary, people: pd.DataFrame) -> np.ndarray:

@@ -79,9 +79,9 @@ def goal(what: str, found: float, below: float, unit: str) -> dict[str, str | fl
     return {"what": what, "found": found, "below": below, "unit": unit}
 
 
-def goal_of_ratio(what: str, found: float, least: float) -> dict[str, str | float]:
-    """The same of a ratio that should be `least` or more."""
-    return {"what": what, "found": found, "least": least, "unit": "x"}
+def goal_at_least(what: str, found: float, least: float, unit: str) -> dict[str, str | float]:
+    """The same of what should be `least` or more."""
+    return {"what": what, "found": found, "least": least, "unit": unit}
 
 
 def quiet() -> dict[str, str]:

@@ -14,6 +14,8 @@ TITLES = {
     "training_default": "Training, default size",
     "training_large": "Training, d 256, 6 + 6 layers",
     "sampling": "Sampling",
+    "full_training": "Training at full size: BART-base, MIMIC-III's number of patients",
+    "full_sampling": "Sampling at full size",
     "breakdown_training_default": "Where the time of training goes, default size",
     "breakdown_training_large": "Where the time of training goes, d 256, 6 + 6 layers",
     "breakdown_sampling": "Where the time of sampling goes",
@@ -60,6 +62,8 @@ COLUMNS: dict[str, tuple[str, Callable[[Row, str], str]]] = {
     "peak": ("peak memory", lambda row, unit: f"{row['peak']:.2f} GB"),
     "ratio": ("ratio", _ratio),
     "share_of_peak": ("share of peak", lambda row, unit: f"{row['share_of_peak']:.0%}"),
+    "minutes": ("30 epochs", lambda row, unit: f"{row['minutes']:.1f} min"),
+    "codes": ("codes a patient", lambda row, unit: f"{row['codes']:.1f}"),
     "pace": ("ms a step", lambda row, unit: f"{1000 * row['pace']:,.0f}"),
     "cost": ("added", _cost),
 }
@@ -78,8 +82,9 @@ def section(title: str, found: dict) -> str:
 def _place(found: dict) -> str:
     where = found["where"]
     peak = f"; peak {found['peak_flop_s'] / 1e9:.0f} GFLOP/s" if "peak_flop_s" in found else ""
+    device = f"{found['device']}, " if "device" in found else ""
     return (
-        f"{where['date']}, commit {where['commit']}, {where['processor']}, "
+        f"{device}{where['date']}, commit {where['commit']}, {where['processor']}, "
         f"{where['threads']} of {where['cores']} cores, torch {where['torch']}, "
         f"transformers {where['transformers']}, {found['rounds']} rounds{peak}"
     )

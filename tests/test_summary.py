@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.measure import goal, goal_of_ratio
+from benchmarks.measure import goal, goal_at_least
 from benchmarks.summary import text
 
 WHERE = {
@@ -48,7 +48,7 @@ def test_a_table_has_the_columns_that_a_row_has_and_says_which_goals_are_met(tmp
 
 def test_a_ratio_should_be_large(tmp_path: Path):
     row = {"rate": 10.0, "ratio": 4.0, "low": 4.0, "high": 4.0}
-    goals = [goal_of_ratio("ours", 4.0, 4), goal_of_ratio("ours", 3.99, 4)]
+    goals = [goal_at_least("ours", 4.0, 4, "x"), goal_at_least("ours", 3.99, 4, "x")]
     found = {"where": WHERE, "unit": "tokens/s", "rounds": 5, "of": {"ours": row}, "goals": goals}
     (tmp_path / "sampling.json").write_text(json.dumps(found))
     assert text(tmp_path).splitlines()[-2:] == [

@@ -2,23 +2,27 @@
 
     python -m scripts.readme_tables
 
-A table stands between `<!-- table: PATH -->` and `<!-- end -->`; PATH is the ablation.json of a run or of a study.
+A table stands between `<!-- table: PATH -->` and `<!-- end -->`. PATH is the ablation.json of a run or of a study, for
+its results, or its findings.json, or several, for how many claims are supported, refuted and undecided there.
 """
 
 import json
 import re
+from collections import Counter
 from collections.abc import Container
 from pathlib import Path
 from typing import Any
 
 from ehrgen.files import replacing
+from ehrgen.findings.claims import REFUTED, SUPPORTED, UNDECIDED
 from ehrgen.findings.comparison import FLOOR
 from ehrgen.findings.intervals import Estimate
 from ehrgen.findings.markdown import NOTHING, bracketed, cell, table
 from ehrgen.metrics.suite import VACUOUS
 
 ROOT = Path(__file__).resolve().parents[1]
-MARKED = re.compile(r"(<!-- table: (?P<path>[\w./-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+MARKED = re.compile(r"(<!-- table: (?P<paths>[\w./ -]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+VERDICTS = (SUPPORTED, REFUTED, UNDECIDED)
 COLUMNS = ("unigram_r2", "pair_r2", "coverage", "codes_per_visit", "c2st_auc", "sex_violations")
 
 
@@ -33,8 +37,12 @@ def filled(text: str, root: Path) -> str:
     """`text` with every marked table written anew from its report."""
 
     def table_of(found: re.Match[str]) -> str:
-        content = json.loads((root / found["path"]).read_text(encoding="utf-8"))
-        return f"{found[1]}{results(content)}{found[3]}"
+        paths = found["paths"].split()
+        contents = {path: json.loads((root / path).read_text(encoding="utf-8")) for path in paths}
+        written = (
+            verdicts(contents) if all("claims" in one for one in contents.values()) else results(*contents.values())
+        )
+        return f"{found[1]}{written}{found[3]}"
 
     return MARKED.sub(table_of, text)
 
@@ -53,6 +61,17 @@ def results(content: dict[str, Any]) -> str:
             shown[name] = bracketed(row[name]["mean"], content["margins"][name])
         rows.append([f"*{anchor}*", *shown.values()])
     return table(["", *metrics], rows) + "\n"
+
+
+def verdicts(findings: dict[str, dict[str, Any]]) -> str:
+    """How many claims have each verdict, a row a findings.json, named by the folder it is in."""
+    rows = []
+    for path, content in findings.items():
+        folder = Path(path).parent
+        counts = Counter(claim["verdict"] for claim in content["claims"])
+        link = f"[{folder.name}]({folder / 'findings.md'})"
+        rows.append([link, *(str(counts[verdict]) for verdict in VERDICTS)])
+    return table(["claims", *VERDICTS], rows) + "\n"
 
 
 def _shown(metric: str, row: dict[str, dict[str, float]], vacuous: Container[str]) -> str:

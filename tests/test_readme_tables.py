@@ -34,6 +34,20 @@ def test_tables_by_hand(tmp_path: Path):
     ]
 
 
+def test_claims_by_hand(tmp_path: Path):
+    for name, verdicts in {"reports": ["supported"] * 3, "studies/one": ["refuted", "supported", "undecided"]}.items():
+        (tmp_path / name).mkdir(parents=True)
+        content = {"claims": [{"verdict": verdict} for verdict in verdicts]}
+        (tmp_path / name / "findings.json").write_text(json.dumps(content))
+    text = "<!-- table: reports/findings.json studies/one/findings.json -->\n<!-- end -->\n"
+    assert filled(text, tmp_path).splitlines()[1:-1] == [
+        "| claims                         | supported | refuted | undecided |",
+        "|:-------------------------------|----------:|--------:|----------:|",
+        "| [reports](reports/findings.md) |         3 |       0 |         0 |",
+        "| [one](studies/one/findings.md) |         1 |       1 |         1 |",
+    ]
+
+
 def test_the_readme_shows_the_committed_reports():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert "<!-- table: reports/ablation.json -->" in text

@@ -37,7 +37,7 @@ repro: $(READY)
 	@.venv/bin/python -m pipeline.estimate $(JOBS)
 	.venv/bin/dvc repro --quiet preprocess cooccurrence resolve
 	@.venv/bin/dvc stage list --name-only | sed -n '$(CELLS)' | xargs -P $(JOBS) -I STAGES sh -c \
-		'for stage in STAGES; do .venv/bin/dvc --wait-for-lock repro --quiet -s $$stage || exit 255; done'
+		'.venv/bin/dvc --wait-for-lock repro --quiet -s STAGES || exit 255'
 	.venv/bin/dvc repro
 
 autopsy: $(READY)

@@ -127,8 +127,7 @@ def execute(folder: Path, jobs: int, store: Path) -> None:
         return subprocess.run(command, cwd=folder, env=environment, check=True, text=True, stdout=output).stdout
 
     def cell(name: str) -> None:
-        for stage in CELL:
-            dvc("--wait-for-lock", "repro", "--quiet", "--single-item", f"{stage}@{name}")
+        dvc("--wait-for-lock", "repro", "--quiet", "--single-item", *(f"{stage}@{name}" for stage in CELL))
 
     dvc("repro", "--quiet", *FIRST)
     names = [name.partition("@")[2] for name in dvc("stage", "list", "--name-only", capture=True).split()]

@@ -169,13 +169,13 @@ def test_stages_run_as_make_repro_runs_them_with_the_store_of_the_project(monkey
     monkeypatch.setattr(subprocess, "run", recorder := Recorder())
     execute(Path("study"), 1, Path("/project/.store"))
     one = "--wait-for-lock repro --quiet --single-item"
-    cells = [f"{one} {stage}@{cell}" for cell in ("a-0", "b-0") for stage in ("train", "sample", "evaluate")]
+    cells = [f"{one} train@{cell} sample@{cell} evaluate@{cell}" for cell in ("a-0", "b-0")]
     before = ["repro --quiet preprocess cooccurrence resolve", "stage list --name-only"]
     assert recorder.asked == [*before, *cells, "repro"]
 
 
 def test_after_a_failure_nothing_is_reported(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(subprocess, "run", recorder := Recorder(fails="train@a-0"))
+    monkeypatch.setattr(subprocess, "run", recorder := Recorder(fails="evaluate@a-0"))
     with pytest.raises(subprocess.CalledProcessError):
         execute(Path("study"), 1, Path("/project/.store"))
-    assert "repro" not in recorder.asked and not any("sample@a-0" in asked for asked in recorder.asked)
+    assert "repro" not in recorder.asked and not any("@b-0" in asked for asked in recorder.asked)

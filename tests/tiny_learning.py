@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,8 @@ from ehrgen.data.sequences import Sequences
 from ehrgen.data.vocabulary import FIRST_CODE, FIRST_SYMBOL, MARK_CLASSES, Vocabulary
 from ehrgen.learning import machine, objectives, store, training
 from ehrgen.learning.batches import Batch, collate
+from ehrgen.learning.checkpoint import Checkpoint
+from ehrgen.learning.history import Row
 from ehrgen.learning.machine import Machine
 from ehrgen.learning.model import Output, PromptBart
 from ehrgen.learning.objectives import Objective
@@ -130,6 +133,11 @@ def untrained(seed: int = 0, vocabulary: Vocabulary | None = None, **changes: An
                 last.weight.normal_()
         marks.bias[:MARK_CLASSES] += 4.5
     return model.placed(here()).eval()
+
+
+def trained(settings: Recipe, folder: Path) -> tuple[PromptBart, list[Row]]:
+    """Model and history of a training on `tiny`; its checkpoint goes into that folder."""
+    return training.train(settings, tiny(), matrices(), here(), Checkpoint(folder))
 
 
 def batch_of(sequences: Sequences, rows: list[int] | None = None, encoder_input: str = "prompt") -> Batch:

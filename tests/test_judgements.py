@@ -29,10 +29,23 @@ def test_the_matrix_has_a_row_a_variant_and_explains_what_it_shows():
 
 
 def test_faults_are_told_gravest_first_with_their_variants():
-    told = [Reading(one).text for one in judgements.faults(VERDICTS)]
+    told = [Reading(one).text for one in judgements.faults(VERDICTS, "base")]
     assert told == [
         "cooccur is ! constant in replica (2 of 3): 28 % of the loss value, 0 % of the gradient.",
         "sex is ! negligible in base (2 of 3), replica (2 of 3): 0.1 % of the gradient (base).",
+    ]
+
+
+def test_evidence_is_the_references_and_split_seeds_are_told_last():
+    votes = {"leaky": 1, "unlearned": 1, "healthy": 1}
+    split = {"replica": {"lm": {"verdict": "leaky", "seeds": votes, "evidence": "", "not_checked": []}}}
+    told = [
+        Reading(one).text
+        for one in judgements.faults({"other": {"sex": verdict("negligible")}} | VERDICTS | split, "base")
+    ]
+    assert told == [
+        "sex is ! negligible in base (2 of 3), other (2 of 3): 0.1 % of the gradient (base).",
+        "Seeds are split over lm in replica (leaky 1, unlearned 1, healthy 1).",
     ]
 
 

@@ -44,6 +44,16 @@ def test_quality_marks_what_differs(ablation: dict):
     assert {one["href"] for one in found.all("a")} == {"#variant-base", "#variant-worse", "#variant-one"}
 
 
+def test_effects_name_who_differs_and_in_what(ablation: dict):
+    text = overview.effects(ablation, ["base", "worse", "one"])
+    assert text.startswith("In the headline metrics, differences from base beyond chance: worse (coverage")
+    assert "; none for one; of " in text
+    ablation["difference_from_reference"]["worse"]["coverage"]["mark"] = "equivalent"
+    counted = overview.effects(ablation, ["base", "worse"])
+    assert "beyond chance: none; of " in counted and "of 12, 12 are no effect and 0 undecided" in counted
+    assert overview.effects(ablation, ["base"]) == "Nothing is compared with base."
+
+
 def test_the_same_in_numbers(ablation: dict):
     text = Reading(overview.numbers(ablation | {"vacuous": {"one": ["pair_r2"]}}, ["base", "worse", "two"])).text
     assert "coverage =0.810 ± 0.0250.410 ± 0.025 *–1–" in text

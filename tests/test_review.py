@@ -16,7 +16,10 @@ def estimates(**means: float) -> dict[str, dict[str, float]]:
 
 BASE = Revision(
     "main (abc)",
-    params={"ablation": {"headline": "multitask", "seeds": [0, 1, 2]}, "evaluate": {"patients": 3000}},
+    params={
+        "ablation": {"reference": "multitask", "headline": "multitask", "seeds": [0, 1, 2]},
+        "evaluate": {"patients": 3000},
+    },
     resolved={
         "effective": {
             "multitask": {"loss": {"sex": 0.005, "cooccur": 0.05}},
@@ -111,7 +114,13 @@ def test_variants_that_came_and_went():
     now = changed(resolved__effective__heavy_age={"loss": {"sex": 0.1}})
     del now.resolved["effective"]["no_sex"]
     found = sections(comment(BASE, now, []))["Parameters"]
-    assert "- new: heavy_age" in found and "- gone: no_sex" in found
+    assert "- new: heavy_age, multitask with loss.sex 0.005 → 0.1" in found and "- gone: no_sex" in found
+
+
+def test_of_a_list_is_told_what_went_and_what_came():
+    before, now = changed(params__ablation__run=["a", "b"]), changed(params__ablation__run=["b", "c", "d"])
+    found = sections(comment(before, now, []))["Parameters"]
+    assert row(found, "ablation.run") == ["− a", "+ c, d", "all"]
 
 
 def test_another_reference_is_not_compared_with():

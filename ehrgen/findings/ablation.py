@@ -21,8 +21,8 @@ see the end; a rate is {VACUOUS} where no code carries a rule. All metrics are i
 DIFFERENCES = """\
 Paired by seed, ± half-width of the 95 % t interval over training seeds. * differs: Holm-corrected over the
 differences of this section, 5 % for all of them together. ≈ no effect: the 90 % interval lies within the *margin*,
-the floor's standard error over samples of patients. *≈ both: it differs, by less than that. Without a mark it is
-undecided."""
+the floor's standard error over samples of patients; of each by itself, not corrected, and never where the floor gives
+no margin. *≈ both: it differs, by less than that. Without a mark it is undecided."""
 SKILL = """\
 0 is independent codes, 1 is real patients: (score - independent) / (floor - independent), counted on both
 sides of the floor where = is best. Where the two anchors nearly agree the metric tells little apart, and its

@@ -6,16 +6,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ehrgen.findings.claims import REFUTED, SUPPORTED, UNDECIDED, Judged
-from ehrgen.findings.diagnosis import HEALTHY, UNCLEAR, Verdict
+from ehrgen.findings.diagnosis import HEALTHY, NEGLIGIBLE, UNCLEAR, Verdict, shared_by
 from ehrgen.findings.markdown import NOTHING, cell, table
+from ehrgen.findings.scales import percent
 
 Verdicts = Mapping[str, Mapping[str, Verdict]]  # variant -> objective -> verdict
 INTRODUCTION = """\
 Written by `dvc repro` from histories, runs and manifests; no verdict is written by hand."""
-OBJECTIVES = """\
+OBJECTIVES = f"""\
 *constant* has no path to the shared parameters; *leaky* reads what it must not; *solved* has nothing left to learn;
-*negligible* pulls too little to matter; *conflicting* pulls against lm; *unlearned* ended at chance; *healthy* is none
-of these; *unclear* is none of these either, but not all could be checked. Each seed is judged alone, and most seeds
+*negligible* has less than {percent(NEGLIGIBLE)} of the gradient; *conflicting* pulls against lm; *unlearned* ended at
+chance; *healthy* is none of these; *unclear* is none of these either, but not all could be checked. None of them says
+what the patients would be without the loss: reports/ablation.md does. Each seed is judged alone, and most seeds
 decide. The numbers are means over the seeds with that verdict: shares and cosine over all epochs, values of the
 validation split after the last. Thresholds and their reasons: docs/verdicts.md."""
 CLAIMS = """\
@@ -54,7 +56,8 @@ def summary(verdicts: Verdicts, analysis: Sequence[Judged], expected: Sequence[J
     for variant, found in verdicts.items():
         told = [f"  {name}: {verdict}" for name, verdict in found.items() if verdict.name not in (HEALTHY, UNCLEAR)]
         for one in (HEALTHY, UNCLEAR):
-            named = [name for name, verdict in found.items() if verdict.name == one]
+            agreed = {name: verdict for name, verdict in found.items() if verdict.name == one}
+            named = [f"{name}{shared_by(one, verdict.votes)}" for name, verdict in agreed.items()]
             told += [f"  {one}: {', '.join(named)}"] if named else []
         lines += [variant, *(told or ["  no history"])]
     return "\n".join([*lines, f"claims: {counts(analysis)}", f"our expectations: {counts(expected)}"])

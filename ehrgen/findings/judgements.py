@@ -5,10 +5,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ehrgen.findings.claims import REFUTED, SUPPORTED, UNDECIDED
-from ehrgen.findings.diagnosis import HEALTHY, RULES, UNCLEAR, shared_by
+from ehrgen.findings.diagnosis import HEALTHY, NEGLIGIBLE, RULES, UNCLEAR, shared_by
 from ehrgen.findings.intervals import Estimate
 from ehrgen.findings.markdown import NOTHING, cell
 from ehrgen.findings.markup import Markup, el
+from ehrgen.findings.scales import percent
 
 Verdicts = Mapping[str, Mapping[str, Mapping[str, Any]]]  # variant -> objective -> what findings.json says
 SIGNS = {SUPPORTED: "✓", REFUTED: "✕", UNDECIDED: "?", HEALTHY: "✓", UNCLEAR: "?"} | dict.fromkeys(RULES, "!")
@@ -16,7 +17,7 @@ MEANINGS = {
     "constant": "no path to the shared parameters",
     "leaky": "reads what it must not",
     "solved": "nothing left to learn",
-    "negligible": "pulls too little to matter",
+    "negligible": f"less than {percent(NEGLIGIBLE)} of the gradient",
     "conflicting": "pulls against lm",
     "unlearned": "ended at chance",
     HEALTHY: "none of these",
@@ -52,18 +53,25 @@ def matrix(verdicts: Verdicts, variants: Sequence[str], objectives: Sequence[str
     )
 
 
-def faults(verdicts: Verdicts) -> list[Markup]:
-    """One sentence for each objective and fault, the gravest first: the variants, and the evidence in the first."""
+def faults(verdicts: Verdicts, reference: str) -> list[Markup]:
+    """One sentence for each objective and fault that most seeds have, the gravest first: the variants, the evidence.
+
+    The evidence is that of the reference if it is among them, else of the first. Where seeds are split, that is said.
+    """
     found: dict[tuple[str, str], list[str]] = {}
     first: dict[tuple[str, str], str] = {}
-    for variant, of_variant in verdicts.items():
-        for objective, one in of_variant.items():
-            if one["verdict"] in RULES:
+    split: list[str] = []
+    for variant in sorted(verdicts, key=lambda name: name != reference):
+        for objective, one in verdicts[variant].items():
+            if 2 * one["seeds"][one["verdict"]] <= sum(one["seeds"].values()):
+                votes = ", ".join(f"{name} {count}" for name, count in one["seeds"].items())
+                split.append(f"{objective} in {variant} ({votes})")
+            elif one["verdict"] in RULES:
                 found.setdefault((objective, one["verdict"]), []).append(
                     f"{variant}{shared_by(one['verdict'], one['seeds'])}"
                 )
                 first.setdefault((objective, one["verdict"]), variant)
-    return [
+    sentences = [
         el(
             "li", el("strong", objective), " is ", pill(verdict), f" in {', '.join(variants)}: ",
             f"{verdicts[variant][objective]['evidence']}{f' ({variant})' if len(variants) > 1 else ''}.",
@@ -71,6 +79,7 @@ def faults(verdicts: Verdicts) -> list[Markup]:
         for (objective, verdict), variants in sorted(found.items(), key=lambda one: list(RULES).index(one[0][1]))
         for variant in [first[objective, verdict]]
     ]  # fmt: skip
+    return sentences + ([el("li", f"Seeds are split over {'; '.join(split)}.")] if split else [])
 
 
 def cards(verdicts: Mapping[str, Mapping[str, Any]], objectives: Sequence[str]) -> Markup:

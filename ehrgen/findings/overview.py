@@ -1,5 +1,6 @@
 """All variants at one glance: what each loss weighs and pulls, and how good the patients are."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -109,6 +110,24 @@ def numbers(ablation: Ablation, variants: Sequence[str]) -> Markup:
             )
         )
     return el("table", el("thead", head), el("tbody", *rows))
+
+
+def effects(ablation: Ablation, variants: Sequence[str]) -> str:
+    """Which variants differ from the reference, and in what, beyond what training seeds alone explain."""
+    differing, rest, total = [], [], Counter[str]()
+    for variant in variants:
+        if variant != ablation["reference"]:
+            marks = {name: _mark_of(ablation, variant, name) for name in HEADLINE}
+            marks = {name: mark for name, mark in marks.items() if name in ablation["variants"].get(variant, {})}
+            total.update(marks.values())
+            named = [name for name, mark in marks.items() if mark in (DIFFERS, SLIGHT)]
+            (differing if named else rest).append(f"{variant} ({', '.join(named)})" if named else variant)
+    if not total:
+        return f"Nothing is compared with {ablation['reference']}."
+    parts = [f"differences from {ablation['reference']} beyond chance: {'; '.join(differing) or 'none'}"]
+    parts += [f"none for {', '.join(rest)}"] if differing and rest else []
+    counted = f"of {total.total()}, {total[EQUIVALENT]} are no effect and {total[UNDECIDED]} undecided"
+    return f"In the headline metrics, {'; '.join(parts)}; {counted}."
 
 
 def _number(ablation: Ablation, variant: str, name: str) -> str:

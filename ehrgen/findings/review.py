@@ -76,10 +76,11 @@ def parameters(before: Revision, now: Revision) -> str:
         return absent
     found = revisions.settings(before, now)
     come, gone = revisions.variants(before, now)
-    parts = [f"- {verb}: {', '.join(map(plain, names))}" for verb, names in (("new", come), ("gone", gone)) if names]
+    parts = ["\n".join(_new(name, now) for name in come)] if come else []
+    parts += [f"- gone: {', '.join(map(plain, gone))}"] if gone else []
     kept = revisions.effective(now).keys() - set(come)
     if found:
-        rows = [[plain(one.key), plain(one.before), plain(one.now), _reached(one, len(kept))] for one in found]
+        rows = [[plain(one.key), *_values(one), _reached(one, len(kept))] for one in found]
         parts.append(_table(["parameter", "before", "now", "variants"], rows))
     return "\n\n".join(parts) or SAME
 
@@ -175,6 +176,25 @@ def _moved(title: str, found: Sequence[Shift]) -> list[str]:
 def _turns(what: str, found: Sequence[Turn]) -> str:
     rows = [[plain(one.what), plain(one.before), plain(one.now), plain(one.because)] for one in found]
     return _table([what, "before", "now", "because"], rows) if rows else SAME
+
+
+def _new(variant: str, now: Revision) -> str:
+    """A variant that came, and what it changes in the reference."""
+    reference = ((now.params or {}).get("ablation") or {}).get("reference", "")
+    base, own = (dict(revisions.flat(revisions.effective(now).get(name, {}))) for name in (reference, variant))
+    changed = [f"{key} {base[key]} → {value}" for key, value in own.items() if base.get(key, value) != value]
+    return f"- new: {plain(variant)}" + (f", {plain(reference)} with {plain(', '.join(changed))}" if changed else "")
+
+
+def _values(one: Setting) -> list[str]:
+    """Before and now; of lists what went and what came."""
+    if isinstance(one.before, list) and isinstance(one.now, list):
+        gone, come = [x for x in one.before if x not in one.now], [x for x in one.now if x not in one.before]
+        if gone or come:
+            return [
+                f"{sign} {plain(', '.join(map(str, own)))}" if own else "" for sign, own in (("−", gone), ("+", come))
+            ]
+    return [plain(one.before), plain(one.now)]
 
 
 def _reached(one: Setting, variants: int) -> str:

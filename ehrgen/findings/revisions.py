@@ -102,14 +102,14 @@ def settings(before: Revision, now: Revision) -> list[Setting]:
     common = [
         {k: v for k, v in (side.params or {}).items() if k not in (*VARIED, "variants")} for side in (before, now)
     ]
-    flat = [dict(_flat(side)) for side in common]
-    found = [Setting(key, was, is_) for key, was, is_ in _differences(*flat)]
+    shared = [dict(flat(side)) for side in common]
+    found = [Setting(key, was, is_) for key, was, is_ in _differences(*shared)]
     of_variant = [effective(side) for side in (before, now)]
     reached: dict[tuple[str, str, str], list[str]] = {}
     values: dict[tuple[str, str, str], tuple[Any, Any]] = {}
     for variant in of_variant[1]:
         if variant in of_variant[0]:
-            for key, was, is_ in _differences(*(dict(_flat(side[variant])) for side in of_variant)):
+            for key, was, is_ in _differences(*(dict(flat(side[variant])) for side in of_variant)):
                 same = (key, repr(was), repr(is_))
                 reached.setdefault(same, []).append(variant)
                 values[same] = was, is_
@@ -189,16 +189,16 @@ def _estimate(written: Json) -> Estimate:
     return Estimate(written["mean"], written.get("half_width"), written["seeds"])
 
 
-def _flat(values: Json, above: str = "") -> Iterator[tuple[str, Any]]:
+def flat(values: Json, above: str = "") -> Iterator[tuple[str, Any]]:
     """Every value below a mapping, under its keys joined by dots.
 
     Example:
-        >>> dict(_flat({"a": {"b": 1, "c": {}}, "d": [2]}))
+        >>> dict(flat({"a": {"b": 1, "c": {}}, "d": [2]}))
         {'a.b': 1, 'a.c': {}, 'd': [2]}
     """
     for key, value in values.items():
         if isinstance(value, Mapping) and value:
-            yield from _flat(value, f"{above}{key}.")
+            yield from flat(value, f"{above}{key}.")
         else:
             yield f"{above}{key}", value
 

@@ -29,9 +29,10 @@ def header(sources: Sources) -> Markup:
 
 
 def glance(sources: Sources) -> Markup:
-    """Every verdict, and the tallies of the claims."""
-    found = judgements.faults(sources.findings["objectives"])
+    """What differs from the reference, every verdict, and the tallies of the claims."""
+    found = judgements.faults(sources.findings["objectives"], sources.ablation["reference"])
     return joined(
+        el("p", overview.effects(sources.ablation, sources.variants)),
         el("ul", *(found or [el("li", "No objective of any variant shows a fault.")]), class_="faults"),
         _figure(judgements.matrix(sources.findings["objectives"], sources.variants, sources.objectives), "matrix"),
         el("h3", "Sentences of the loss analysis, judged by these runs"),

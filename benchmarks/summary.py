@@ -33,7 +33,7 @@ Written by `python -m benchmarks.summary` from `benchmarks/results/*.json`; how 
 its file. Where contenders are compared they take turns in one process; rates and seconds of a step are of CPU time,
 ratios and added costs the median over rounds of those within a round, with quartiles. Where a row is a command, it runs
 in a process of its own: seconds from start to end are the median over rounds with the least and the most, peak memory
-is the largest of any round (1 GB = 1e9 bytes).
+is the largest of any round (1 GB = 1e9 bytes). Goals that were missed: [SHORTFALLS.md](SHORTFALLS.md).
 """
 Row = dict[str, float]
 

@@ -3,9 +3,9 @@
     python -m benchmarks.full_size [--steps 60] [--batch-tokens 32768] [--device cuda]
 
 Simulated patients; the default objectives, and the language model alone. Seconds are of the wall clock with the GPU
-waited for, the median of ROUNDS of so many steps, after as many to warm up. The peak is a product of two bf16 matrices
-of 8,192 measured in the same run. Patients are sampled from the model as those steps left it; `codes a patient` tells
-how long their histories are.
+waited for, the median of ROUNDS of so many steps, after two rounds to warm up. The peak is a product of two bf16
+matrices of 8,192 measured in the same rounds. Patients are sampled from the model as those steps left it; `codes a
+patient` tells how long their histories are.
 """
 
 import argparse
@@ -18,7 +18,7 @@ import pandas as pd
 import torch
 
 from benchmarks import measure
-from benchmarks.training import DEFAULT, LM_ONLY, OURS, Changes, Ours, flop_a_token, learner, patients
+from benchmarks.training import DEFAULT, LM_ONLY, OURS, PEAK, Changes, Ours, flop_a_token, learner, patients
 from ehrgen.data.cohort import SEXES
 from ehrgen.data.sequences import Sequences
 from ehrgen.learning import sampling
@@ -39,38 +39,28 @@ def waited(device: torch.device) -> float:
     return time.perf_counter()
 
 
-def rate(contender: measure.Contender, steps: int, device: torch.device) -> float:
-    """Work a second: the median of ROUNDS of `steps` calls, after as many to warm up."""
-    found = []
-    for number in range(1 + ROUNDS):
-        start = waited(device)
-        work = sum(contender(number * steps + step) for step in range(steps))
-        found.append(work / (waited(device) - start))
-    return median(found[1:])
+def training(own: Learner, steps: int, size: int) -> tuple[dict[str, float], float]:
+    """Tokens a second, their share of the peak, peak memory and minutes for EPOCHS epochs; and the peak in FLOP/s.
 
-
-def peak(device: torch.device, size: int) -> float:
-    """FLOP/s of a product of two square bf16 matrices, the best of ten."""
-    left, right = (torch.randn(size, size, device=device, dtype=torch.bfloat16) for _ in range(2))
-    seconds = []
-    for _ in range(13):
-        start = waited(device)
-        torch.mm(left, right)
-        seconds.append(waited(device) - start)
-    return 2.0 * size**3 / min(seconds[3:])
-
-
-def training(own: Learner, steps: int, best: float) -> dict[str, float]:
-    """Tokens a second, their share of the peak, peak memory and minutes for EPOCHS epochs of steps."""
+    Args:
+        steps: Of one round.
+        size: Of the matrices whose product is the peak.
+    """
     device = own.machine.device
     contender = Ours(own)
     flop = flop_a_token(contender)
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
-    found = rate(contender, steps, device)
+    turns = {
+        PEAK: measure.multiply(size, device=device, dtype=torch.bfloat16),
+        OURS: lambda _: sum(contender(step) for step in range(steps)),
+    }
+    rates = measure.in_turn(turns, ROUNDS, lambda: waited(device))
+    found, best = median(rates[OURS]), max(rates[PEAK])
     tokens = sum(len(batch.target) for batch in contender.steps)
     row = {"rate": found, "share_of_peak": flop * found / best, "minutes": EPOCHS * tokens / found / 60}
-    return row | ({"peak": torch.cuda.max_memory_allocated(device) / 1e9} if device.type == "cuda" else {})
+    memory = {"peak": torch.cuda.max_memory_allocated(device) / 1e9} if device.type == "cuda" else {}
+    return row | memory, best
 
 
 def drawing(own: Learner, sequences: Sequences, number: int) -> dict[str, float]:
@@ -96,11 +86,10 @@ def main() -> None:
     asked = parser.parse_args()
     sequences = patients(asked.patients)
     how = {"precision": "bf16", "device": asked.device, "batch_tokens": asked.batch_tokens}
-    rows, best = {}, 0.0
+    rows = {}
     for name, loss in ((OURS, LM_ONLY), (DEFAULT, {})):
         own = learner(sequences, BASE, loss, **how)
-        best = best or peak(own.machine.device, 8192 if asked.device == "cuda" else 1024)
-        rows[name] = training(own, asked.steps, best)
+        rows[name], best = training(own, asked.steps, 8192 if asked.device == "cuda" else 1024)
         print(name, rows[name])
     facts = {"rounds": ROUNDS, "device": own.machine.facts()["device"], "codes": len(sequences.vocabulary.codes)}
     goals = [measure.goal(f"{EPOCHS} epochs, {DEFAULT}", rows[DEFAULT]["minutes"], MINUTES, "min")]

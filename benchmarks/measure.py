@@ -89,9 +89,13 @@ def quiet() -> dict[str, str]:
     return os.environ | {"OMP_NUM_THREADS": "1"}
 
 
-def multiply(size: int = 1024) -> Contender:
-    """A product of two square fp32 matrices; its rate is the peak that a model can be held to, in FLOP/s."""
-    left, right = torch.randn(size, size), torch.randn(size, size)
+def multiply(size: int = 1024, **how: object) -> Contender:
+    """A product of two square matrices; its rate is the peak that a model can be held to, in FLOP/s.
+
+    Args:
+        how: Device and dtype of the matrices; by default fp32 on the CPU.
+    """
+    left, right = (torch.randn(size, size, **how) for _ in range(2))
 
     def product(_: int) -> float:
         torch.mm(left, right)

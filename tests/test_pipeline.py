@@ -112,6 +112,7 @@ def test_a_typo_stops_before_anything_trains(clone: Sandbox, change: str, messag
     assert message in printed
     assert stages_run(printed) <= {"ingest", "resolve"}
     assert "Traceback" not in printed
+    assert (clone.folder / "resolved.yaml").is_file(), "the last good one stays, so that nobody commits its removal"
 
 
 def test_lm_only_against_multitask_through_the_headline(clone: Sandbox):

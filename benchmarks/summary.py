@@ -13,6 +13,7 @@ TARGET = Path("benchmarks/RESULTS.md")
 TITLES = {
     "training_default": "Training, default size",
     "training_large": "Training, d 256, 6 + 6 layers",
+    "compiled": "Training, default size, with torch.compile",
     "sampling": "Sampling",
     "full_training": "Training at full size: BART-base, MIMIC-III's number of patients",
     "full_sampling": "Sampling at full size",
@@ -62,6 +63,7 @@ COLUMNS: dict[str, tuple[str, Callable[[Row, str], str]]] = {
     "peak": ("peak memory", lambda row, unit: f"{row['peak']:.2f} GB"),
     "ratio": ("ratio", _ratio),
     "share_of_peak": ("share of peak", lambda row, unit: f"{row['share_of_peak']:.0%}"),
+    "first": ("first epoch", lambda row, unit: f"{row['first']:,.0f} s"),
     "minutes": ("30 epochs", lambda row, unit: f"{row['minutes']:.1f} min"),
     "codes": ("codes a patient", lambda row, unit: f"{row['codes']:.1f}"),
     "pace": ("ms a step", lambda row, unit: f"{1000 * row['pace']:,.0f}"),

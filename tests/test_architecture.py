@@ -250,6 +250,15 @@ def test_paths_named_by_hand():
 
 @pytest.mark.parametrize("stage", QUICK)
 def test_quick_stages_start_quickly(stage: str):
-    program = f"import sys, pipeline.{stage}; print(*sorted({{n.split('.')[0] for n in sys.modules}}))"
+    assert not imported_by(f"pipeline.{stage}") & SLOW_TO_IMPORT
+
+
+def test_a_refused_request_need_not_wait_for_torch():
+    assert not imported_by("pipeline.generate") & {"torch", "transformers"}
+
+
+def imported_by(module: str) -> set[str]:
+    """The packages that a process which imports `module` has loaded."""
+    program = f"import sys, {module}; print(*sorted({{n.split('.')[0] for n in sys.modules}}))"
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert not set(done.stdout.split()) & SLOW_TO_IMPORT
+    return set(done.stdout.split())

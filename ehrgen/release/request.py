@@ -1,4 +1,7 @@
-"""What is asked of a trained model on the command line, and the patients it answers with."""
+"""What is asked of a trained model on the command line, and the patients it answers with.
+
+What imports transformers is imported where it is used: that takes seconds, which a refused request need not wait for.
+"""
 
 import argparse
 from collections.abc import Sequence
@@ -10,7 +13,6 @@ import numpy as np
 import pandas as pd
 
 from ehrgen.data.cohort import Cohort
-from ehrgen.learning import machine, model, processes, sampling
 from ehrgen.learning.settings import Recipe, SamplingSettings, effective
 from ehrgen.params import section
 from ehrgen.release import demographics
@@ -112,6 +114,8 @@ class Request:
 
     def people(self, rng: np.random.Generator) -> pd.DataFrame:
         """The people asked for, one row each: sex, age_years."""
+        from ehrgen.learning import sampling
+
         if self.table is not None:
             return sampling.demographics(demographics.table(self.table), self.patients, rng, f"--table {self.table}")
         return demographics.people(self.patients, str(self.age), self.sex, rng)
@@ -122,6 +126,8 @@ class Request:
         Raises:
             RequestError: If several processes were started, each of which would write them.
         """
+        from ehrgen.learning import machine, model, processes, sampling
+
         settings, rng = self.settings(resolved), np.random.default_rng(self.seed)
         people = self.people(rng)
         here = machine.for_recipe(Recipe.from_resolved(resolved, self.variant, self.seed_of_model))

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from made_up import population
@@ -31,6 +33,15 @@ def test_points_on_the_edge_count_one_half(monkeypatch: pytest.MonkeyPatch):
     found = balls(monkeypatch, [0, 1], [2, 2])
     assert found.synthetic_inside.tolist() == [0.5, 0.5]
     assert found.occupied.tolist() == [0, 0.5]
+
+
+def test_radii_hold_a_block_of_distances_at_a_time():
+    where = np.random.default_rng(0).normal(size=(12 * embedding.BLOCK, 2))
+    tracemalloc.start()
+    geometry.radii(where)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < where.itemsize * len(where) ** 2 / 2
 
 
 def test_equals_the_definition_of_the_literature():

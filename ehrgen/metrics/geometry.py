@@ -107,9 +107,9 @@ def radii(where: Float[ndarray, "P D"]) -> Float[ndarray, " P"]:
     """
     if len(where) <= NEIGHBOURS:
         raise NotJudged(f"{len(where)} patients have no {NEIGHBOURS} neighbours each")
-    # a point's distance of 0 to itself is the smallest, or one of them
+    # a point's distance of 0 to itself is the smallest, or one of them; a copy, as a view would keep the whole block
     return np.concatenate(
-        [np.partition(block, NEIGHBOURS, axis=1)[:, NEIGHBOURS] for block in squared_distances(where, where)]
+        [np.partition(block, NEIGHBOURS, axis=1)[:, NEIGHBOURS].copy() for block in squared_distances(where, where)]
     )
 
 

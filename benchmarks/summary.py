@@ -128,5 +128,7 @@ def text(folder: Path) -> str:
 
 
 if __name__ == "__main__":
-    TARGET.write_text(text(RESULTS), encoding="utf-8")
+    found = text(RESULTS)
+    TARGET.write_text(found, encoding="utf-8")
+    print(found)
     print(f"wrote {TARGET}")

@@ -122,12 +122,12 @@ def execute(folder: Path, jobs: int, store: Path) -> None:
     environment = kept | {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}", "EHRGEN_STORE": str(store)}
 
     def dvc(*arguments: str, capture: bool = False) -> str:
-        command = [sys.executable, "-m", "dvc", *arguments]
+        command = [sys.executable, "-m", "dvc", "--wait-for-lock", *arguments]
         output = subprocess.PIPE if capture else None
         return subprocess.run(command, cwd=folder, env=environment, check=True, text=True, stdout=output).stdout
 
     def cell(name: str) -> None:
-        dvc("--wait-for-lock", "repro", "--quiet", "--single-item", *(f"{stage}@{name}" for stage in CELL))
+        dvc("repro", "--quiet", "--single-item", *(f"{stage}@{name}" for stage in CELL))
 
     dvc("repro", "--quiet", *FIRST)
     names = [name.partition("@")[2] for name in dvc("stage", "list", "--name-only", capture=True).split()]

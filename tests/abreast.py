@@ -24,6 +24,7 @@ TRAININGS = {
     "default": {},
     "measured": {"diversity": 0.1, "age_matching": 0.1, "weighting": "gradnorm"},
     "opposed": {"weighting": "pcgrad", "epochs": 1},
+    "gathered": {"accumulation": 3, "weighting": "gradnorm", "epochs": 1},
     "half": {"precision": "bf16", "epochs": 1},
 }
 SAMPLES = {

@@ -83,6 +83,54 @@ def test_every_objective_has_its_value_in_each_process_and_its_gradient_in_their
         assert (total - gradient).norm() < 1e-5 * gradient.norm(), name
 
 
+@pytest.mark.parametrize(("patients", "parts"), [(12, 3), (2, 5)])
+def test_parts_in_turn_give_the_same_output_and_gradients(patients: int, parts: int, batch: Batch):
+    model, batch = untrained(dropout=0), batch.part(0, patients)
+    known = objectives.build(recipe(age_matching=1, diversity=1).loss, tiny().of_split("train"), matrices(), CPU)
+    parameters = list(model.parameters())
+    whole = gradients(model(batch, forbid_used=True), batch, known, parameters)
+    found = gradients(partition.output(model, batch, True, parts), batch, known, parameters)
+    for name, (value, gradient) in whole.items():
+        assert_close(found[name][0], value)
+        assert gradient.norm() > 0
+        assert (found[name][1] - gradient).norm() < 1e-5 * gradient.norm(), name
+
+
+def test_states_computed_anew_drop_what_they_dropped_before(batch: Batch, monkeypatch: pytest.MonkeyPatch):
+    model = untrained(dropout=0.5).train()
+    parameters = list(model.parameters())
+
+    def gradient() -> torch.Tensor:
+        torch.manual_seed(0)
+        out = partition.output(model, batch, True, parts=3)
+        torch.rand(5)  # another use of the generator in between
+        found = torch.autograd.grad(-out.target_log_prob.sum(), parameters, allow_unused=True)
+        return torch.cat([part.flatten() for part in found if part is not None])
+
+    anew = gradient()
+    monkeypatch.setattr(partition, "checkpoint", lambda run, part, use_reentrant, **how: run(part, **how))
+    assert torch.equal(anew, gradient())
+
+
+def test_parts_hold_the_outputs_and_not_the_states(batch: Batch):
+    model = untrained(dropout=0).train()
+
+    def held(parts: int) -> int:
+        """Bytes that the graph keeps for its gradient."""
+        kept = {}
+
+        def keep(tensor: torch.Tensor) -> torch.Tensor:
+            kept[tensor.data_ptr()] = tensor.nbytes
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            out = partition.output(model, batch, True, parts)
+            out.target_log_prob.sum()
+        return sum(kept.values())
+
+    assert held(4) < held(1) / 10
+
+
 def gradients(out: Output, batch: Batch, known: dict, parameters: list) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
     """Value and flat gradient of every objective."""
     found = {}

@@ -168,10 +168,10 @@ class Recorder:
 def test_stages_run_as_make_repro_runs_them_with_the_store_of_the_project(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(subprocess, "run", recorder := Recorder())
     execute(Path("study"), 1, Path("/project/.store"))
-    one = "--wait-for-lock repro --quiet --single-item"
+    one = "repro --quiet --single-item"
     cells = [f"{one} train@{cell} sample@{cell} evaluate@{cell}" for cell in ("a-0", "b-0")]
     before = ["repro --quiet preprocess cooccurrence resolve", "stage list --name-only"]
-    assert recorder.asked == [*before, *cells, "repro"]
+    assert recorder.asked == [f"--wait-for-lock {asked}" for asked in (*before, *cells, "repro")]
 
 
 def test_after_a_failure_nothing_is_reported(monkeypatch: pytest.MonkeyPatch):

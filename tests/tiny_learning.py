@@ -65,6 +65,7 @@ LOSS = {
 TRAIN = {
     "epochs": 2,
     "batch_tokens": 256,
+    "accumulation": 1,
     "learning_rate": 0.01,
     "warmup": 0.1,
     "weight_decay": 0.01,

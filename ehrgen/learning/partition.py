@@ -1,10 +1,17 @@
-"""A batch divided over processes: each runs the model on patients of its own, and all get the whole output.
+"""A batch divided over processes and over time: the model runs on some patients at once, and all get the whole output.
 
 Objectives then need no change, and neither do those that are no sums over positions: they see every patient. Only a
 process's own part carries a gradient, so the sum of gradients over processes is that of one process, exact but for
 the order of sums (and for dropout, of which each process has a random stream of its own).
 
+Of parts that one process runs one after the other, it keeps the outputs alone; the gradient computes each part's states
+anew, with the same dropout. That is gradient accumulation with the memory of one part, and exact for every objective.
+
 Axes: B patients, N positions, of the whole batch.
+
+Source:
+    Outputs first, states anew: Gao et al. (2021), Scaling Deep Contrastive Learning Batch Size under Memory Limited
+    Setup, https://arxiv.org/abs/2101.06983.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,6 +22,7 @@ import numpy as np
 import torch
 from jaxtyping import Int
 from numpy import ndarray
+from torch.utils.checkpoint import checkpoint
 
 from ehrgen.learning import processes
 from ehrgen.learning.batches import Batch
@@ -23,18 +31,35 @@ from ehrgen.learning.model import Output
 Model = Callable[..., Output]
 
 
-def output(model: Model, batch: Batch, forbid_used: bool) -> Output:
-    """The model's output on the whole batch; of several processes, each computes its share and is told the rest."""
+def output(model: Model, batch: Batch, forbid_used: bool, parts: int = 1) -> Output:
+    """The model's output on the whole batch; of several processes, each computes its share and is told the rest.
+
+    Args:
+        parts: How many parts each process divides its share into, to run them one after the other.
+    """
     if processes.count() == 1:
-        return model(batch, forbid_used=forbid_used)
+        return in_parts(model, batch, forbid_used, parts)
     lengths = batch.real.sum(1).cpu().numpy()
     bounds = divided(lengths, processes.count())
     sizes = [(int(lengths[start:stop].sum()), stop - start) for start, stop in bounds]
     start, stop = bounds[processes.number()]
     # Whoever has no patient runs one and keeps nothing of it: a gradient of 0, but of all parameters.
     start = min(start, len(lengths) - 1)
-    own = model(batch.part(start, max(stop, start + 1)), forbid_used=forbid_used)
+    own = in_parts(model, batch.part(start, max(stop, start + 1)), forbid_used, parts)
     return joined(own, sizes, processes.number())
+
+
+def in_parts(model: Model, batch: Batch, forbid_used: bool, parts: int) -> Output:
+    """The output on a batch of which no more than one part's states are held at a time, now and for the gradient."""
+    if parts == 1:
+        return model(batch, forbid_used=forbid_used)
+    bounds = divided(batch.real.sum(1).cpu().numpy(), parts)
+    outputs = [
+        checkpoint(model, batch.part(start, stop), forbid_used=forbid_used, use_reentrant=False)
+        for start, stop in bounds
+        if stop > start
+    ]
+    return Output(*(torch.cat([getattr(one, part.name) for one in outputs]) for part in fields(Output)))
 
 
 def divided(lengths: Int[ndarray, " B"], count: int) -> list[tuple[int, int]]:

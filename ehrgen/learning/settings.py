@@ -110,6 +110,7 @@ class TrainSettings(Settings):
 
     epochs: int = Field(ge=1)
     batch_tokens: int = Field(ge=64)
+    accumulation: int = Field(ge=1)
     learning_rate: float = Field(gt=0)
     warmup: float = Field(ge=0, le=1)
     weight_decay: float = Field(ge=0)

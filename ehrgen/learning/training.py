@@ -193,7 +193,8 @@ class Learner:
     def losses(self, batch: Batch) -> dict[str, torch.Tensor]:
         """The unweighted objectives on a batch, without those that have nothing to score in it."""
         with self.machine.autocast():
-            out = partition.output(self.model, batch, forbid_used=self.recipe.train.mask_repeats)
+            settings = self.recipe.train
+            out = partition.output(self.model, batch, settings.mask_repeats, settings.accumulation)
             losses = {}
             for name, objective in self.objectives.items():
                 with suppress(objectives.NothingToScoreError):

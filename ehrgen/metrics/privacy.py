@@ -26,7 +26,8 @@ Attack = tuple[Bool[ndarray, " n"], Float[ndarray, " n"]]
 def membership_auc(heldout: Cohort, synthetic: Cohort, train: Cohort) -> float:
     """P(a training patient has a nearer synthetic neighbour than a held-out one), ties half: 0.5 is ideal, 1 a leak.
 
-    A copy of the training set nears 1. A generator of noise has 0.5 too, so read it beside fidelity.
+    A copy of the training set is far above 0.5, and below 1 because short records are shared. A generator of noise has
+    0.5 too, so read it beside fidelity.
     """
     return ranking.auroc(*_by_distance(heldout, synthetic, train))
 

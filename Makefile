@@ -31,7 +31,8 @@ $(READY): requirements.lock
 	@touch $(READY)
 
 # Cells of variants x seeds, each from training to measures, and the anchors run JOBS at a time; then what is left.
-JOBS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 1)
+# (nproc would answer with OMP_NUM_THREADS where that is set.)
+JOBS ?= $(shell env -u OMP_NUM_THREADS nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 1)
 CELLS := s/^train@\(.*\)/train@\1 sample@\1 evaluate@\1/p; s/^anchor$$/anchor/p
 repro: $(READY)
 	@.venv/bin/python -m pipeline.estimate $(JOBS)

@@ -53,9 +53,8 @@ def main() -> None:
     rounds = parser.parse_args().rounds
     torch._dynamo.config.cache_size_limit = 64
     torch.compiler.config.force_disable_caches = True
-    torch._functorch.config.donated_buffer = (
-        False  # steps that measure gradients go through the graph once an objective
-    )
+    # steps that measure gradients go through the graph once an objective
+    torch._functorch.config.donated_buffer = False
     sequences = patients()
     own = {OURS: Ours(learner(sequences, {}, LM_ONLY))}
     own |= {name: compiled(Ours(learner(sequences, {}, LM_ONLY)), *what) for name, what in PARTS.items()}

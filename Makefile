@@ -59,7 +59,7 @@ bench: $(READY)
 		.venv/bin/python -m benchmarks.$$what || exit; done
 
 smoke: $(READY)
-	@.venv/bin/python tests/smoke.py
+	@.venv/bin/python -m tests.support.smoke
 
 test: lint
 	OMP_NUM_THREADS=1 .venv/bin/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder

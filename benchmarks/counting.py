@@ -13,9 +13,9 @@ from itertools import combinations
 import numpy as np
 
 from benchmarks import measure
-from ehrgen.data import cooccurrence
-from ehrgen.data.sequences import Sequences
-from ehrgen.data.vocabulary import BOS, EOS, FIRST_CODE, VISIT, Vocabulary
+from ehrgen.data.sequences import cooccurrence
+from ehrgen.data.sequences.sequences import Sequences
+from ehrgen.data.sequences.vocabulary import BOS, EOS, FIRST_CODE, VISIT, Vocabulary
 
 PATIENTS, ADMISSIONS, CODES, KINDS = 46_520, 58_976, 651_047, 6_985
 PLAIN = "nested loops"

@@ -19,8 +19,8 @@ import numpy as np
 
 from benchmarks import measure, usage
 from benchmarks.usage import Usage
-from ehrgen.data import simulator
-from ehrgen.metrics.entries import USES_AND_RISKS
+from ehrgen.data.simulation import simulator
+from ehrgen.metrics.table.entries import USES_AND_RISKS
 
 ROOT = Path(__file__).resolve().parents[1]
 SIZES = (1_000, 5_000, 10_000, 50_000)

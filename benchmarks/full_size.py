@@ -19,12 +19,12 @@ import torch
 
 from benchmarks import measure
 from benchmarks.training import DEFAULT, LM_ONLY, OURS, PEAK, Changes, Ours, flop_a_token, learner, patients
+from ehrgen.core.params import load_yaml, section
 from ehrgen.data.cohort import SEXES
-from ehrgen.data.sequences import Sequences
-from ehrgen.learning import sampling
+from ehrgen.data.sequences.sequences import Sequences
+from ehrgen.learning.sampling import sampler as sampling
 from ehrgen.learning.settings import SamplingSettings
-from ehrgen.learning.training import Learner
-from ehrgen.params import load_yaml, section
+from ehrgen.learning.training.loop import Learner
 
 BASE: Changes = {"d_model": 768, "layers": 6, "heads": 12, "feed_forward": 3072}
 PATIENTS, EPOCHS, ROUNDS = 46_520, 30, 5

@@ -22,10 +22,10 @@ from ruamel.yaml import YAML
 from benchmarks import measure, usage
 from benchmarks.counting import CODES, KINDS, PATIENTS
 from benchmarks.usage import Usage
-from ehrgen.data import simulator
-from ehrgen.data.codebook import long_titles
+from ehrgen.core.params import load_yaml
 from ehrgen.data.cohort import Cohort
-from ehrgen.params import load_yaml
+from ehrgen.data.icd9.codebook import long_titles
+from ehrgen.data.simulation import simulator
 from ehrgen.release import mimic3_tables
 from ehrgen.release.timeline import Timeline
 

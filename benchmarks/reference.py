@@ -14,10 +14,10 @@ from transformers import BartConfig, BartForConditionalGeneration, LogitsProcess
 from transformers.modeling_outputs import BaseModelOutput
 
 from ehrgen.data.cohort import AGE_BRACKETS, SEXES, age_bracket
-from ehrgen.data.sequences import Sequences
-from ehrgen.data.vocabulary import BOS, EOS, FIRST_CODE, FIRST_SYMBOL, PAD, VISIT
+from ehrgen.data.sequences.sequences import Sequences
+from ehrgen.data.sequences.vocabulary import BOS, EOS, FIRST_CODE, FIRST_SYMBOL, PAD, VISIT
 from ehrgen.learning.batches import padded
-from ehrgen.learning.model import PromptBart
+from ehrgen.learning.model.prompt_bart import PromptBart
 
 BATCH = 16
 IGNORED = -100

@@ -17,12 +17,12 @@ import torch
 from benchmarks import measure
 from benchmarks.reference import Generator
 from benchmarks.training import LM_ONLY, learner, patients
+from ehrgen.core.params import load_yaml, section
 from ehrgen.data.cohort import SEXES
-from ehrgen.learning import sampling
-from ehrgen.learning.machine import Machine
-from ehrgen.learning.model import PromptBart
+from ehrgen.learning.machine.device import Machine
+from ehrgen.learning.model.prompt_bart import PromptBart
+from ehrgen.learning.sampling import sampler as sampling
 from ehrgen.learning.settings import SamplingSettings
-from ehrgen.params import load_yaml, section
 
 PLAIN, OURS, BATCH = "transformers generate", "ehrgen", 256
 READABLE = {"hierarchy": "flat", "prompt_decoder": False, "prompt_output": False, "visit_output": False}

@@ -27,18 +27,19 @@ from torch.nn.utils import clip_grad_norm_
 
 from benchmarks import measure
 from benchmarks.training import LM_ONLY, Ours, learner, patients
-from ehrgen.data import cooccurrence
+from ehrgen.core.params import load_yaml, section
 from ehrgen.data.cohort import SPLITS
-from ehrgen.data.sequences import Sequences
-from ehrgen.data.vocabulary import BOS, EOS, FIRST_CODE, VISIT, Vocabulary
-from ehrgen.learning import machine, objectives
+from ehrgen.data.sequences import cooccurrence
+from ehrgen.data.sequences.sequences import Sequences
+from ehrgen.data.sequences.vocabulary import BOS, EOS, FIRST_CODE, VISIT, Vocabulary
 from ehrgen.learning.batches import Batch, batches
-from ehrgen.learning.model import PromptBart
-from ehrgen.learning.objectives import Objective
+from ehrgen.learning.machine import device as machine
+from ehrgen.learning.model.prompt_bart import PromptBart
+from ehrgen.learning.objectives import table as objectives
+from ehrgen.learning.objectives.table import Objective
 from ehrgen.learning.settings import LossSettings, ModelSettings, TrainSettings
-from ehrgen.learning.training import MEASURE_EVERY, Learner
-from ehrgen.learning.weighting import SCHEMES
-from ehrgen.params import load_yaml, section
+from ehrgen.learning.training.loop import MEASURE_EVERY, Learner
+from ehrgen.learning.training.weighting import SCHEMES
 
 CODES, CATEGORIES, TOKENS = 7000, 943, 4096
 PATIENTS, CODES_A_VISIT, VISITS = 5000, 9, 1.25  # MIMIC-III: 11 codes an admission, 1.26 admissions

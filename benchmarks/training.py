@@ -18,15 +18,16 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import measure
 from benchmarks.reference import Loop
-from ehrgen.data import cooccurrence, simulator
-from ehrgen.data.sequences import Sequences
-from ehrgen.data.vocabulary import Vocabulary
-from ehrgen.learning import machine
+from ehrgen.core.params import load_yaml, section
+from ehrgen.data.sequences import cooccurrence
+from ehrgen.data.sequences.sequences import Sequences
+from ehrgen.data.sequences.vocabulary import Vocabulary
+from ehrgen.data.simulation import simulator
 from ehrgen.learning.batches import Batch, batches
-from ehrgen.learning.history import Epoch
+from ehrgen.learning.machine import device as machine
 from ehrgen.learning.settings import LossSettings, ModelSettings, Recipe, TrainSettings
-from ehrgen.learning.training import Learner
-from ehrgen.params import load_yaml, section
+from ehrgen.learning.training.history import Epoch
+from ehrgen.learning.training.loop import Learner
 
 SIZES = {"default": {}, "large": {"d_model": 256, "layers": 6, "heads": 4, "feed_forward": 1024}}
 LM_ONLY = {"age": 0, "sex": 0, "cooccur": 0}
@@ -39,7 +40,7 @@ OURS, DEFAULT = "ehrgen, language model alone", "ehrgen, default objectives"
 def patients(number: int | None = None) -> Sequences:
     """Simulated patients; if not told how many, about as many training patients as by default."""
     rng = np.random.default_rng(0)
-    drawn = simulator.load(Path("ehrgen/data/simulator.npz")).sample(number or PATIENTS, rng)
+    drawn = simulator.load(Path("ehrgen/data/simulation/simulator.npz")).sample(number or PATIENTS, rng)
     cohort = drawn.with_split(SHARES, rng)
     return Sequences.from_cohort(cohort, Vocabulary.from_codes(cohort.diagnoses["code"]), 192)
 

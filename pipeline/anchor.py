@@ -4,16 +4,17 @@ from pathlib import Path
 
 import numpy as np
 
+from ehrgen.core.command import run
+from ehrgen.core.files import replacing
+from ehrgen.core.params import load_yaml, section
 from ehrgen.data.cohort import Cohort
 from ehrgen.data.settings import CohortSettings
-from ehrgen.files import replacing
-from ehrgen.metrics import jackknife, portrait, truth
-from ehrgen.metrics.anchors import COPIES, anchors
+from ehrgen.metrics import jackknife, portrait
+from ehrgen.metrics.anchors.generators import COPIES, anchors
 from ehrgen.metrics.evaluation import Evidence, evaluate
+from ehrgen.metrics.families import truth
 from ehrgen.metrics.settings import EvaluateSettings
-from ehrgen.metrics.suite import NotJudged
-from ehrgen.params import load_yaml, section
-from pipeline.command import run
+from ehrgen.metrics.table.suite import NotJudged
 
 
 def main() -> None:

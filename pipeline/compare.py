@@ -3,17 +3,17 @@
 import json
 from pathlib import Path
 
-from ehrgen.files import replacing
-from ehrgen.findings import attribution
-from ehrgen.findings.ablation import report
-from ehrgen.findings.comparison import changes, compare
-from ehrgen.findings.costs import costs
-from ehrgen.findings.diagnosis import verdicts
-from ehrgen.findings.results import Results, by_seed
-from ehrgen.findings.settings import AblationSettings
-from ehrgen.metrics.suite import write_json
-from ehrgen.params import load_yaml, section
-from pipeline.command import run
+from ehrgen.core.command import run
+from ehrgen.core.files import replacing
+from ehrgen.core.params import load_yaml, section
+from ehrgen.findings.statistics import attribution
+from ehrgen.findings.statistics.comparison import changes, compare
+from ehrgen.findings.statistics.costs import costs
+from ehrgen.findings.statistics.results import Results, by_seed
+from ehrgen.findings.text.ablation_md import report
+from ehrgen.findings.verdicts.losses import verdicts
+from ehrgen.metrics.table.suite import write_json
+from ehrgen.variants import AblationSettings
 
 REPORTS = Path("reports")
 

@@ -2,16 +2,16 @@
 
 from pathlib import Path
 
-from ehrgen.files import replacing
-from ehrgen.findings import digest
-from ehrgen.findings.analysis import ANALYSIS, EXPECTED
-from ehrgen.findings.claims import judge
-from ehrgen.findings.diagnosis import verdicts
-from ehrgen.findings.results import Results
-from ehrgen.findings.settings import AblationSettings
-from ehrgen.metrics.suite import write_json
-from ehrgen.params import load_yaml, section
-from pipeline.command import run
+from ehrgen.core.command import run
+from ehrgen.core.files import replacing
+from ehrgen.core.params import load_yaml, section
+from ehrgen.findings.statistics.results import Results
+from ehrgen.findings.text import findings_md as digest
+from ehrgen.findings.verdicts.claims import judge
+from ehrgen.findings.verdicts.loss_analysis import ANALYSIS, EXPECTED
+from ehrgen.findings.verdicts.losses import verdicts
+from ehrgen.metrics.table.suite import write_json
+from ehrgen.variants import AblationSettings
 
 REPORTS = Path("reports")
 

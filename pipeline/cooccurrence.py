@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from ehrgen.data.cooccurrence import count, save
-from ehrgen.data.sequences import Sequences
-from pipeline.command import run
+from ehrgen.core.command import run
+from ehrgen.data.sequences.cooccurrence import count, save
+from ehrgen.data.sequences.sequences import Sequences
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ from statistics import fmean
 from dvc.repo import Repo
 from networkx import ancestors
 
-from ehrgen.params import load_yaml
+from ehrgen.core.params import load_yaml
 
 # One core, default params.yaml; most of what a small stage takes is its start.
 SECONDS, OTHER, START = {"train": 50, "sample": 16, "evaluate": 18, "ingest": 5, "anchor": 75}, 4, 12

@@ -3,15 +3,15 @@
 from dataclasses import replace
 from pathlib import Path
 
+from ehrgen.core.command import cell, run
+from ehrgen.core.params import load_yaml, section
 from ehrgen.data.cohort import Cohort
 from ehrgen.data.settings import CohortSettings
 from ehrgen.metrics import portrait
 from ehrgen.metrics.evaluation import Evidence, evaluate
-from ehrgen.metrics.likelihood import Likelihood
+from ehrgen.metrics.families.likelihood import Likelihood
+from ehrgen.metrics.families.truth import known
 from ehrgen.metrics.settings import EvaluateSettings
-from ehrgen.metrics.truth import known
-from ehrgen.params import load_yaml, section
-from pipeline.command import cell, run
 
 
 def main() -> None:

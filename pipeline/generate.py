@@ -5,14 +5,14 @@ from pathlib import Path
 
 import numpy as np
 
-from ehrgen.files import replacing
-from ehrgen.findings.card import card
-from ehrgen.findings.provenance import Provenance
-from ehrgen.params import load_yaml
+from ehrgen.core.command import run
+from ehrgen.core.files import replacing
+from ehrgen.core.params import load_yaml
 from ehrgen.release import meds, mimic3_tables
+from ehrgen.release.card import card
+from ehrgen.release.provenance import Provenance
 from ehrgen.release.request import Request
 from ehrgen.release.timeline import Timeline
-from pipeline.command import run
 
 
 def main() -> None:

@@ -3,9 +3,9 @@
 import shutil
 from pathlib import Path
 
-from ehrgen.files import replacing
-from ehrgen.params import ParamsError, load_yaml
-from pipeline.command import run
+from ehrgen.core.command import run
+from ehrgen.core.files import replacing
+from ehrgen.core.params import ParamsError, load_yaml
 
 
 def main() -> None:

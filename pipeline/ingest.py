@@ -4,18 +4,18 @@ from pathlib import Path
 
 import numpy as np
 
-from ehrgen.data import mimic3, nhds
+from ehrgen.core.command import run
+from ehrgen.core.params import load_yaml, section
 from ehrgen.data.cohort import Cohort
-from ehrgen.data.quality import Quality
+from ehrgen.data.readers import mimic3, nhds
+from ehrgen.data.readers.quality import Quality
 from ehrgen.data.settings import CohortSettings
-from ehrgen.params import load_yaml, section
-from pipeline.command import run
 
 
 def read(settings: CohortSettings, rng: np.random.Generator) -> tuple[Cohort, Quality]:
     """All patients of the source; of a simulated one the cap, or as many as MIMIC-III has."""
     if settings.source == "simulated":
-        from ehrgen.data import simulator  # the other sources do without it
+        from ehrgen.data.simulation import simulator
 
         simulated = simulator.load(Path(settings.path))
         return simulated.sample(settings.patients or 46_520, rng), Quality("simulated")

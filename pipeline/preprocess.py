@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
+from ehrgen.core.command import run
+from ehrgen.core.params import load_yaml, section
 from ehrgen.data.cohort import Cohort
-from ehrgen.data.quality import shown
-from ehrgen.data.sequences import Sequences
+from ehrgen.data.disclosure import shown
+from ehrgen.data.sequences.sequences import Sequences
+from ehrgen.data.sequences.vocabulary import Vocabulary
 from ehrgen.data.settings import SequenceSettings
-from ehrgen.data.vocabulary import Vocabulary
-from ehrgen.params import load_yaml, section
-from pipeline.command import run
 
 
 def main() -> None:

@@ -2,15 +2,16 @@
 
 from pathlib import Path
 
-from ehrgen.files import replacing
-from ehrgen.findings import shares, traces
-from ehrgen.findings.comparison import changes
+from ehrgen.core.command import run
+from ehrgen.core.files import replacing
+from ehrgen.core.params import load_yaml, section
 from ehrgen.findings.page import page
-from ehrgen.findings.results import by_seed
-from ehrgen.findings.settings import AblationSettings
-from ehrgen.findings.sources import Sources, load, load_portrait
-from ehrgen.params import load_yaml, section
-from pipeline.command import run
+from ehrgen.findings.page import plots_csv as shares
+from ehrgen.findings.page.inputs import Sources, load, load_portrait
+from ehrgen.findings.statistics import traces
+from ehrgen.findings.statistics.comparison import changes
+from ehrgen.findings.statistics.results import by_seed
+from ehrgen.variants import AblationSettings
 
 REPORTS = Path("reports")
 

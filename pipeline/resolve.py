@@ -2,13 +2,12 @@
 
 from pathlib import Path
 
+from ehrgen.core.command import run
+from ehrgen.core.params import load_yaml, section
 from ehrgen.data.settings import CohortSettings, SequenceSettings
-from ehrgen.findings.settings import AblationSettings
-from ehrgen.findings.variants import check_ablation, check_sections, dropped, resolve, save
 from ehrgen.learning.settings import LossSettings, ModelSettings, SamplingSettings, TrainSettings
 from ehrgen.metrics.settings import EvaluateSettings
-from ehrgen.params import load_yaml, section
-from pipeline.command import run
+from ehrgen.variants import AblationSettings, check_ablation, check_sections, dropped, resolve, save
 
 PARAMS, RESOLVED = Path("params.yaml"), Path("resolved.yaml")
 RESULTS = [Path("reports") / name for name in ("runs", "history", "manifests", "portraits")]

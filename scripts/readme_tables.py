@@ -13,12 +13,12 @@ from collections.abc import Container
 from pathlib import Path
 from typing import Any
 
-from ehrgen.files import replacing
-from ehrgen.findings.claims import REFUTED, SUPPORTED, UNDECIDED
-from ehrgen.findings.comparison import FLOOR
-from ehrgen.findings.intervals import Estimate
-from ehrgen.findings.markdown import NOTHING, bracketed, cell, table
-from ehrgen.metrics.suite import VACUOUS
+from ehrgen.core.files import replacing
+from ehrgen.findings.statistics.comparison import FLOOR
+from ehrgen.findings.statistics.intervals import Estimate
+from ehrgen.findings.text.tables import NOTHING, bracketed, cell, table
+from ehrgen.findings.verdicts.claims import REFUTED, SUPPORTED, UNDECIDED
+from ehrgen.metrics.table.suite import VACUOUS
 
 ROOT = Path(__file__).resolve().parents[1]
 MARKED = re.compile(r"(<!-- table: (?P<paths>[\w./ -]+) -->\n).*?(<!-- end -->)", re.DOTALL)

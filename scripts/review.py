@@ -22,8 +22,9 @@ from networkx import ancestors
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from ehrgen.findings.review import comment, fitting, staleness
-from ehrgen.findings.revisions import FILES, Revision
+from ehrgen.findings.review import comment
+from ehrgen.findings.review.changes import FILES, Revision
+from ehrgen.findings.review.comment import fitting, staleness
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -19,8 +19,8 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from ehrgen.files import replacing
-from ehrgen.params import ParamsError, load_yaml
+from ehrgen.core.files import replacing
+from ehrgen.core.params import ParamsError, load_yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ("reports/", "resolved.yaml", "dvc.lock")  # of the default run: they say nothing about a study

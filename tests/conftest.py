@@ -7,7 +7,8 @@ from hypothesis import settings
 from jaxtyping import install_import_hook
 
 install_import_hook(
-    ["ehrgen.learning", "ehrgen.metrics", "ehrgen.data.profiles", "ehrgen.data.simulator"], "shapes.checked"
+    ["ehrgen.learning", "ehrgen.metrics", "ehrgen.data.simulation.profiles", "ehrgen.data.simulation.simulator"],
+    "shapes.checked",
 )
 os.environ["HF_HUB_OFFLINE"] = "1"
 settings.register_profile("ehrgen", deadline=None)  # other work on the machine is no failure

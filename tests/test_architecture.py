@@ -8,25 +8,26 @@ from pathlib import Path
 
 import pytest
 import yaml
-from sandbox import ROOT
 
-FLOOR = {"ehrgen", "ehrgen.files", "ehrgen.params"}
+from tests.support.sandbox import ROOT
+
+FLOOR = {"", "core", "variants"}  # what every room may import: configuration and files, and nothing of the field
 MAY_IMPORT = {
     "data": set(),
     "learning": {"ehrgen.data"},
     "metrics": {"ehrgen.data"},
-    "findings": {"ehrgen.metrics.suite"},
-    "release": {"ehrgen.data", "ehrgen.learning"},
+    "findings": {"ehrgen.metrics.table"},
+    "release": {"ehrgen.data", "ehrgen.learning", "ehrgen.findings", "ehrgen.metrics.table"},
 }
 ONLY_LEARNING = {"torch", "transformers", "safetensors", "accelerate"}
-NO_STAGE = {"__init__", "command", "estimate", "generate"}
+NO_STAGE = {"__init__", "estimate", "generate"}
 QUICK = ("resolve", "compare", "conclude", "report", "headline")
 SLOW_TO_IMPORT = {"torch", "transformers", "pandas", "scipy", "sklearn", "matplotlib", "dvc"}
 REMOVED_NOT_READ = {"resolve": {"reports/*"}}  # it prunes the results of dropped variants
 
 CODE = sorted(path for room in ("ehrgen", "pipeline") for path in (ROOT / room).rglob("*.py"))
 TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in CODE}
-EVERYTHING = [*CODE, *sorted((ROOT / "tests").glob("*.py"))]
+EVERYTHING = [*CODE, *sorted((ROOT / "tests").rglob("*.py"))]
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
 
 
@@ -67,16 +68,18 @@ def closure(start: str) -> set[str]:
 
 
 def room(name: str) -> str:
-    """`data` of `ehrgen.data.cohort`; empty for the floor."""
-    return "" if name in FLOOR else name.split(".")[1]
+    """`data` of `ehrgen.data.cohort`; `core` or `variants` for what belongs to no room."""
+    return name.partition(".")[2].partition(".")[0]
 
 
 @pytest.mark.parametrize("name", [name for name in MODULES if name.startswith("ehrgen")])
 def test_rooms_import_only_what_lies_below(name: str):
     own = room(name)
     allowed = MAY_IMPORT.get(own, set())
-    for imported in ours(MODULES[name]) - FLOOR:
-        fine = own and (room(imported) == own or any(f"{imported}.".startswith(f"{top}.") for top in allowed))
+    for imported in ours(MODULES[name]):
+        if room(imported) in FLOOR and own not in ("", "core"):
+            continue
+        fine = room(imported) == own or any(f"{imported}.".startswith(f"{top}.") for top in allowed)
         assert fine, f"{name} imports {imported}"
     outside = {other.split(".")[0] for other in imports(MODULES[name])}
     assert "pipeline" not in outside and "tests" not in outside
@@ -87,7 +90,7 @@ def test_rooms_import_only_what_lies_below(name: str):
 def test_stages_import_no_stage():
     for name, path in MODULES.items():
         if name.startswith("pipeline."):
-            assert {other for other in ours(path) if other.startswith("pipeline")} <= {"pipeline.command"}, name
+            assert not {other for other in ours(path) if other.startswith("pipeline")}, name
 
 
 def test_no_import_circle():
@@ -108,7 +111,7 @@ def test_no_import_circle():
 def test_size(path: Path):
     text = path.read_text(encoding="utf-8")
     if path in TREES:
-        lines, limit = len(text.splitlines()), 40 if path.parent.name == "pipeline" else 250
+        lines, limit = len(text.splitlines()), 45 if path.parent.name == "pipeline" else 400
         assert lines <= limit, f"{lines} lines, {limit} at most: two ideas in one file?"
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.FunctionDef):

@@ -26,7 +26,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from ehrgen.files import replacing
+from ehrgen.core.files import replacing
 
 SEXES = ("F", "M")
 SPLITS = ("train", "validation", "heldout", "heldout2", "synthetic", "unassigned")

@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from ehrgen.params import Settings
+from ehrgen.core.params import Settings
 
 
 class SplitSettings(Settings):

@@ -14,8 +14,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from ehrgen.data.cohort import age_bracket
-from ehrgen.data.sequences import Sequences
-from ehrgen.data.vocabulary import BOS, FIRST_CODE, FIRST_SYMBOL, PAD
+from ehrgen.data.sequences.sequences import Sequences
+from ehrgen.data.sequences.vocabulary import BOS, FIRST_CODE, FIRST_SYMBOL, PAD
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ def already_in_visit(inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     `inputs` is flat, patients one after the other; marks open visits.
 
     Example:
-        >>> from ehrgen.data.vocabulary import VISIT
+        >>> from ehrgen.data.sequences.vocabulary import VISIT
         >>> at, symbol = already_in_visit(np.array([BOS, 7, 9, VISIT, 8]))
         >>> list(zip(at.tolist(), symbol.tolist()))
         [(1, 5), (2, 5), (2, 7), (4, 6)]

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from ehrgen.params import ParamsError, Settings, section
+from ehrgen.core.params import ParamsError, Settings, section
 
 
 class ModelSettings(Settings):

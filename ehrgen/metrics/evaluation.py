@@ -6,10 +6,10 @@ from typing import Self
 import numpy as np
 
 from ehrgen.data.cohort import Cohort
-from ehrgen.data.quality import SMALLEST_SHOWN
-from ehrgen.data.simulator import Simulator
-from ehrgen.metrics.likelihood import Likelihood
-from ehrgen.metrics.suite import METRICS, NotJudged, Scores, count, function
+from ehrgen.data.disclosure import SMALLEST_SHOWN
+from ehrgen.data.simulation.simulator import Simulator
+from ehrgen.metrics.families.likelihood import Likelihood
+from ehrgen.metrics.table.suite import METRICS, NotJudged, Scores, count, function
 
 ABSENT = {  # of optional evidence: what its absence means
     "truth": "no exact truth: the cohort is not simulated",

@@ -17,7 +17,7 @@ from numpy import ndarray
 
 from ehrgen.data.cohort import Cohort
 from ehrgen.metrics.evaluation import Evidence, computed
-from ehrgen.metrics.suite import METRICS, NotJudged, rounded, write_json
+from ehrgen.metrics.table.suite import METRICS, NotJudged, rounded, write_json
 
 GROUPS = 5
 

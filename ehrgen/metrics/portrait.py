@@ -14,15 +14,17 @@ from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 from scipy import sparse
 
-from ehrgen.data import icd9
-from ehrgen.data.codebook import CHAPTERS
+from ehrgen.core.files import replacing
 from ehrgen.data.cohort import AGE_BRACKETS, SEXES, Cohort
-from ehrgen.data.quality import SMALLEST_SHOWN
-from ehrgen.files import replacing
-from ehrgen.metrics import incidence, neighbours
-from ehrgen.metrics.brackets import CELLS, cell_of
-from ehrgen.metrics.disclosure import Published, published, small, small_of_whole
+from ehrgen.data.disclosure import SMALLEST_SHOWN, small, small_of_whole
+from ehrgen.data.icd9 import codes as icd9
+from ehrgen.data.icd9.codebook import CHAPTERS
+from ehrgen.metrics.cohorts import incidence, neighbours
+from ehrgen.metrics.cohorts.cells import CELLS, cell_of
 from ehrgen.metrics.evaluation import Evidence
+from ehrgen.metrics.table.suite import rounded
+
+Published = list[float | None]
 
 COMMONEST_CODES = 250  # of either side
 COMMONEST_CATEGORIES = 30
@@ -174,3 +176,9 @@ def _distances(evidence: Evidence) -> dict[str, Any]:
         counts = np.histogram(neighbours.nearness(sets, synthetic).distance, edges)[0]
         found[name] = published(counts / sets.shape[0], small_of_whole(counts))
     return found
+
+
+def published(values: Float[ndarray, " n"], hidden: Bool[ndarray, " n"]) -> Published:
+    """The values, rounded, as JSON can hold them; None where hidden or not a number."""
+    unknown = hidden | ~np.isfinite(values)
+    return [None if gone else rounded(float(value)) for value, gone in zip(values, unknown, strict=True)]

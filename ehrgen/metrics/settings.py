@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from ehrgen.params import Settings
+from ehrgen.core.params import Settings
 
 
 class EvaluateSettings(Settings):

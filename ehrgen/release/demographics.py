@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 
 from ehrgen.data.cohort import SEXES
-from ehrgen.data.quality import OLDEST_PUBLISHED
+from ehrgen.data.disclosure import OLDEST_PUBLISHED
 
 MARGIN = 0.01  # of a year
 AGE_FORM = r"(\d+(?:\.\d+)?)(?:-(\d+(?:\.\d+)?))?"

@@ -25,8 +25,8 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import parquet
 
-from ehrgen.data import icd9
 from ehrgen.data.cohort import SEXES, Cohort
+from ehrgen.data.icd9 import codes as icd9
 from ehrgen.release.timeline import Timeline
 
 VERSION = "0.4.1"

@@ -1,4 +1,4 @@
-"""A cohort as tables of the MIMIC-III schema, which `ehrgen.data.mimic3` and other readers of MIMIC-III take.
+"""A cohort as tables of the MIMIC-III schema, which `ehrgen.data.readers.mimic3` and other readers of MIMIC-III take.
 
 PATIENTS, ADMISSIONS, DIAGNOSES_ICD and D_ICD_DIAGNOSES have all columns of version 1.4, in its order. What no
 generator of ours says (deaths, insurance, wards ...) is empty. Dates are those of a `Timeline`; as MIMIC-III does,
@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ehrgen.data import icd9
 from ehrgen.data.cohort import Cohort
-from ehrgen.data.quality import OLDEST_PUBLISHED
+from ehrgen.data.disclosure import OLDEST_PUBLISHED
+from ehrgen.data.icd9 import codes as icd9
 from ehrgen.release.timeline import YEAR, Timeline
 
 SHIFT = int(300 * YEAR)

@@ -12,9 +12,9 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
+from ehrgen.core.params import section
 from ehrgen.data.cohort import Cohort
 from ehrgen.learning.settings import Recipe, SamplingSettings, effective
-from ehrgen.params import section
 from ehrgen.release import demographics
 
 DESCRIPTION = """New patients from a trained model: DIR/mimic3 holds tables of the MIMIC-III schema, DIR/meds the same
@@ -114,7 +114,7 @@ class Request:
 
     def people(self, rng: np.random.Generator) -> pd.DataFrame:
         """The people asked for, one row each: sex, age_years."""
-        from ehrgen.learning import sampling
+        from ehrgen.learning.sampling import sampler as sampling
 
         if self.table is not None:
             return sampling.demographics(demographics.table(self.table), self.patients, rng, f"--table {self.table}")
@@ -126,7 +126,10 @@ class Request:
         Raises:
             RequestError: If several processes were started, each of which would write them.
         """
-        from ehrgen.learning import machine, model, processes, sampling
+        from ehrgen.learning.machine import device as machine
+        from ehrgen.learning.machine import processes
+        from ehrgen.learning.model import prompt_bart as model
+        from ehrgen.learning.sampling import sampler as sampling
 
         settings, rng = self.settings(resolved), np.random.default_rng(self.seed)
         people = self.people(rng)

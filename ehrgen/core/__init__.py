@@ -1,0 +1,1 @@
+"""What every stage needs: whole files, strict parameters, one line of error."""

@@ -1,0 +1,1 @@
+"""ICD-9-CM: categories, chapters, titles, sex and age edits."""

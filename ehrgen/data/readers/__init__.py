@@ -1,0 +1,1 @@
+"""Sources of real patients, each read into the one Cohort."""

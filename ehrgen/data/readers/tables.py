@@ -1,0 +1,165 @@
+"""One comma-separated table, plain or gzipped, read as text; and what its columns must hold to be used.
+
+A parser that guesses types turns the code 0389 into the number 389, so nothing is converted unasked.
+"""
+
+import csv
+import gzip
+import io
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import pandas as pd
+import pyarrow as pa
+from pyarrow import compute as pc
+from pyarrow import csv as arrow_csv
+
+from ehrgen.data.disclosure import shown
+from ehrgen.data.readers.quality import ReaderError, refuse
+
+EMPTY = ("", "NULL", "NONE", "NA", "NAN", "\\N")
+DATE = r"\d{4}-\d{2}-\d{2}(?:[ T]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?)?"
+GZIP_MAGIC = b"\x1f\x8b"
+
+
+@dataclass(frozen=True)
+class Table:
+    """The wanted columns of a file, under their lower-case names: text without outer blanks, empty as ''."""
+
+    path: Path
+    rows: pd.DataFrame
+
+    @classmethod
+    def read(cls, folder: Path, name: str, columns: tuple[str, ...]) -> Self:
+        """The table `name`.csv or `name`.csv.gz of `folder`, names and header in any case.
+
+        Raises:
+            ReaderError: If it is missing, damaged, without rows or without one of the columns.
+        """
+        path = _find(folder, name)
+        content = _as_utf8(read_bytes(path))
+        header = _header(path, content)
+        for column in columns:
+            if header.count(column) != 1:
+                found = "missing from" if column not in header else "more than once in"
+                raise ReaderError(
+                    f"{path}: column {column} is {found} a header of {len(header)}; take the published table"
+                )
+        rows = _parse(path, content, [header.index(column) for column in columns])
+        if len(rows) == 0:
+            raise ReaderError(f"{path}: no rows below the header; take the complete table")
+        return cls(path, rows.set_axis(list(columns), axis=1))
+
+    def where(self, column: str) -> str:
+        """The place as error messages name it."""
+        return f"{self.path}: column {column}"
+
+    def integers(self, column: str) -> pd.Series:
+        """The column as whole numbers.
+
+        Raises:
+            ReaderError: If a value is empty or no whole number.
+        """
+        text = self.rows[column].str.replace(r"\.0*$", "", regex=True)
+        good = text.str.fullmatch(r"-?[0-9]{1,18}")
+        refuse(
+            int((~good).sum()),
+            len(text),
+            self.where(column),
+            "are no whole numbers",
+            "export the table again",
+        )
+        return text.astype("int64")
+
+    def dates(self, column: str) -> pd.Series:
+        """The column as points in time; years 1800 or 2200 are what MIMIC-III's shifted dates look like.
+
+        Raises:
+            ReaderError: If a value is empty or not written year-month-day.
+        """
+        text = self.rows[column]
+        good = text.str.fullmatch(DATE)
+        dates = pd.to_datetime(text.where(good, None), format="ISO8601", errors="coerce").astype("datetime64[s]")
+        refuse(
+            int(dates.isna().sum()),
+            len(text),
+            self.where(column),
+            "are unreadable dates",
+            "write them as 2101-10-20 19:08:00",
+        )
+        return dates
+
+
+def read_bytes(path: Path) -> bytes:
+    """The content of a file, unpacked if it is gzipped, whatever its name says.
+
+    Raises:
+        ReaderError: If there is no such file, or it cannot be read or unpacked.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ReaderError(f"{path}: {error.strerror or 'cannot be read'}; set cohort.path") from None
+    try:
+        return gzip.decompress(content) if content[:2] == GZIP_MAGIC else content
+    except (OSError, EOFError, zlib.error):
+        raise ReaderError(f"{path}: damaged gzip file; copy it again") from None
+
+
+def _find(folder: Path, name: str) -> Path:
+    wanted = [f"{name}.csv".lower(), f"{name}.csv.gz".lower()]
+    found = [path for path in folder.iterdir() if path.name.lower() in wanted] if folder.is_dir() else []
+    if not found:
+        raise ReaderError(f"{folder}: {name}.csv or {name}.csv.gz is missing; set cohort.path to its folder")
+    return min(found, key=lambda path: wanted.index(path.name.lower()))
+
+
+def _as_utf8(content: bytes) -> bytes:
+    """The content with bytes that are not UTF-8 replaced: they come in free text, which is not read."""
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError:
+        return content.decode("utf-8", errors="replace").encode("utf-8")
+    return content
+
+
+def _header(path: Path, content: bytes) -> list[str]:
+    first_line = content[: content.find(b"\n") + 1 or None]
+    try:
+        names = next(csv.reader(io.StringIO(first_line.decode("utf-8-sig"), newline="")), [])
+    except csv.Error:
+        raise ReaderError(f"{path}: line 1 is no header; expected comma-separated text") from None
+    return [name.strip().lower() for name in names]
+
+
+def _parse(path: Path, content: bytes, positions: list[int]) -> pd.DataFrame:
+    ragged: list[int] = []
+    names = [f"f{position}" for position in positions]
+
+    def skip(row: arrow_csv.InvalidRow) -> str:
+        ragged.append(row.actual_columns)
+        return "skip"
+
+    try:
+        table = arrow_csv.read_csv(
+            pa.BufferReader(content),
+            read_options=arrow_csv.ReadOptions(autogenerate_column_names=True, skip_rows=0),
+            parse_options=arrow_csv.ParseOptions(invalid_row_handler=skip, newlines_in_values=True),
+            convert_options=arrow_csv.ConvertOptions(
+                include_columns=names,
+                column_types=dict.fromkeys(names, pa.string()),
+                strings_can_be_null=False,
+            ),
+        )
+    except pa.ArrowInvalid:
+        raise ReaderError(f"{path}: not comma-separated text; export the table again") from None
+    if ragged:
+        raise ReaderError(
+            f"{path}: {shown(len(ragged))} rows have more or fewer fields than the header; export it again"
+        )
+    trimmed = {name: pc.utf8_trim_whitespace(table[name].slice(1)) for name in names}
+    empty = pa.array(EMPTY)
+    cleaned = {name: pc.if_else(pc.is_in(pc.utf8_upper(column), empty), "", column) for name, column in trimmed.items()}
+    return pd.DataFrame({name: pd.Series(column.to_pandas(), dtype="str") for name, column in cleaned.items()})

@@ -1,0 +1,1 @@
+"""Histories as symbols, and how often codes meet."""

@@ -1,0 +1,158 @@
+"""Patients as token sequences: `<bos>` codes `<visit>` codes ... `<eos>`, flat and memory-mappable.
+
+A folder of `vocabulary.json`, `report.json` and one .npy an array:
+
+tokens   int32  [N]    all patients one after the other
+offsets  int64  [P+1]  patient p is tokens[offsets[p]:offsets[p+1]]
+age      float32[P]    years at the first visit
+sex      int8   [P]    index into cohort.SEXES
+split    int8   [P]    index into cohort.SPLITS
+"""
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from ehrgen.core.files import replacing
+from ehrgen.data.cohort import SEXES, SPLITS, Cohort
+from ehrgen.data.sequences.vocabulary import BOS, EOS, FIRST_CODE, VISIT, Vocabulary
+
+ARRAYS = ("tokens", "offsets", "age", "sex", "split")
+
+
+class SequencesError(ValueError):
+    """Sequences that cannot be learnt from; the message says what is missing."""
+
+
+@dataclass(frozen=True)
+class Sequences:
+    """Token sequences of patients, their demographics, and counts of what did not fit."""
+
+    vocabulary: Vocabulary
+    tokens: np.ndarray
+    offsets: np.ndarray
+    age: np.ndarray
+    sex: np.ndarray
+    split: np.ndarray
+    report: dict[str, int]
+
+    def __len__(self) -> int:
+        return len(self.age)
+
+    @classmethod
+    def from_cohort(cls, cohort: Cohort, vocabulary: Vocabulary, max_tokens: int) -> Self:
+        """Encode a cohort; a code repeated within a visit counts once, unknown codes are left out.
+
+        Histories longer than `max_tokens` lose their last visits (a first visit that alone is longer loses
+        its last codes). `report` counts every loss.
+        """
+        rows = cohort.diagnoses.assign(token=vocabulary.encode(cohort.diagnoses["code"]))
+        known = rows[rows["token"] >= 0]
+        unique = known.drop_duplicates(["patient_id", "visit", "token"])
+        visit = unique.groupby("patient_id")["visit"].rank(method="dense").astype(int).to_numpy() - 1
+        owner = unique["patient_id"].to_numpy()
+        rank = np.arange(len(owner)) - np.searchsorted(owner, owner, side="left")
+        place = 1 + rank + visit
+        last_of_visit = unique.assign(place=place).groupby(["patient_id", "visit"])["place"].transform("max")
+        fits = np.where(visit == 0, place, last_of_visit.to_numpy()) < max_tokens - 1
+        patients = cohort.patients[cohort.patients["patient_id"].isin(owner)]
+        sequences = cls._laid_out(
+            vocabulary,
+            np.searchsorted(patients["patient_id"].to_numpy(), owner[fits]),
+            visit[fits],
+            place[fits],
+            unique["token"].to_numpy()[fits],
+            len(patients),
+        )
+        report = {
+            "patients": len(patients),
+            "tokens": len(sequences[0]),
+            "codes_unknown_to_training": len(rows) - len(known),
+            "codes_repeated_within_visit": len(known) - len(unique),
+            "codes_truncated": int((~fits).sum()),
+            "patients_truncated": len(np.unique(owner[~fits])),
+            "patients_without_known_code": len(cohort) - len(patients),
+        }
+        return cls(
+            vocabulary,
+            *sequences,
+            age=patients["age_years"].to_numpy(dtype=np.float32),
+            sex=np.searchsorted(SEXES, patients["sex"].to_numpy(dtype=str)).astype(np.int8),
+            split=patients["split"].map(SPLITS.index).to_numpy(dtype=np.int8),
+            report=report,
+        )
+
+    @staticmethod
+    def _laid_out(
+        vocabulary: Vocabulary,
+        row: np.ndarray,
+        visit: np.ndarray,
+        place: np.ndarray,
+        token: np.ndarray,
+        patients: int,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Tokens and offsets: codes at their places, marks in the gaps."""
+        length = np.bincount(row, minlength=patients) + 2
+        length += np.maximum.reduceat(visit, np.searchsorted(row, np.arange(patients)))
+        offsets = np.concatenate([[0], np.cumsum(length)])
+        tokens = np.full(offsets[-1], VISIT, dtype=np.int32)
+        tokens[offsets[:-1]] = BOS
+        tokens[offsets[1:] - 1] = EOS
+        tokens[offsets[row] + place] = token
+        return tokens, offsets.astype(np.int64)
+
+    def of_split(self, split: str) -> Self:
+        """The sequences of one split.
+
+        Raises:
+            SequencesError: If no patient belongs to it.
+        """
+        chosen = np.flatnonzero(self.split == SPLITS.index(split))
+        if len(chosen) == 0:
+            raise SequencesError(
+                f"no patient with a code is in split '{split}'; give it a larger share in cohort.split"
+            )
+        length = np.diff(self.offsets)[chosen]
+        offsets = np.concatenate([[0], np.cumsum(length)])
+        source = np.repeat(self.offsets[chosen] - offsets[:-1], length) + np.arange(offsets[-1])
+        return replace(
+            self,
+            tokens=self.tokens[source],
+            offsets=offsets,
+            age=self.age[chosen],
+            sex=self.sex[chosen],
+            split=self.split[chosen],
+        )
+
+    def shuffled(self, rng: np.random.Generator) -> Self:
+        """The same patients with the codes of each visit in random order."""
+        return self._ordered(rng.random(len(self.tokens)))
+
+    def by_frequency(self) -> Self:
+        """The same patients with the codes of each visit from the commonest to the rarest in training."""
+        counts = np.concatenate([np.zeros(FIRST_CODE), -np.array(self.vocabulary.counts)])
+        return self._ordered(counts[self.tokens])
+
+    def _ordered(self, key: np.ndarray) -> Self:
+        mark = self.tokens < FIRST_CODE
+        block = 2 * np.cumsum(mark) + ~mark
+        return replace(self, tokens=self.tokens[np.lexsort((key, block))])
+
+    def save(self, folder: Path) -> None:
+        """Write the folder of the module's docstring."""
+        with replacing(folder) as temporary:
+            temporary.mkdir()
+            self.vocabulary.save(temporary / "vocabulary.json")
+            (temporary / "report.json").write_text(json.dumps(self.report, indent=1), encoding="utf-8")
+            for name in ARRAYS:
+                np.save(temporary / f"{name}.npy", getattr(self, name))
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """The sequences written by `save`; arrays are memory-mapped."""
+        arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ARRAYS}
+        report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+        return cls(Vocabulary.load(folder / "vocabulary.json"), **arrays, report=report)

@@ -1,0 +1,110 @@
+"""The tokens of a cohort: four marks, then its codes sorted by category so that siblings are neighbours.
+
+token 0 `<pad>`, 1 `<bos>`, 2 `<visit>` (between two visits), 3 `<eos>`, 4... codes.
+What a model predicts, the *symbols*, is everything from `<visit>` on: symbol = token - 2.
+Each symbol has a *class*: 0 for `<visit>`, 1 for `<eos>`, 2... for the ICD-9 categories in order. Codes of one
+category are a contiguous run of symbols, so a category is a (start, size) pair and needs no table of members.
+"""
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import pandas as pd
+
+from ehrgen.data.icd9 import codes as icd9
+
+MARKS = ("<pad>", "<bos>", "<visit>", "<eos>")
+PAD, BOS, VISIT, EOS = range(4)
+FIRST_CODE = len(MARKS)
+FIRST_SYMBOL = VISIT
+MARK_CLASSES = 2
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Codes, sorted by (category, code), and how often each occurs in the training split."""
+
+    codes: tuple[str, ...]
+    counts: tuple[int, ...]
+
+    def __len__(self) -> int:
+        """Number of tokens, marks included."""
+        return FIRST_CODE + len(self.codes)
+
+    @classmethod
+    def from_codes(cls, codes: pd.Series, min_count: int = 1) -> Self:
+        """The vocabulary of these training codes; codes rarer than `min_count` become their category.
+
+        Example:
+            >>> Vocabulary.from_codes(pd.Series(["4019", "4019", "4011", "25000"]), min_count=2).codes
+            ('250', '401', '4019')
+        """
+        count = codes.value_counts()
+        kept = count[count >= min_count]
+        rare = count[count < min_count]
+        stand_ins = rare.groupby(icd9.category(rare.index.to_numpy(dtype=str))).sum()
+        total = pd.concat([kept, stand_ins]).groupby(level=0).sum()
+        names = total.index.to_numpy(dtype=str)
+        order = np.lexsort((names, icd9.category(names)))
+        return cls(tuple(names[order].tolist()), tuple(int(n) for n in total.to_numpy()[order]))
+
+    @cached_property
+    def categories(self) -> tuple[str, ...]:
+        """Categories present, ascending."""
+        return tuple(dict.fromkeys(icd9.category(np.array(self.codes, dtype=str)).tolist()))
+
+    @cached_property
+    def symbol_class(self) -> np.ndarray:
+        """Class of each symbol, shape [symbols]."""
+        categories = icd9.category(np.array(self.codes, dtype=str))
+        of_codes = np.searchsorted(np.array(self.categories), categories)
+        return np.concatenate([np.arange(MARK_CLASSES), MARK_CLASSES + of_codes])
+
+    @cached_property
+    def class_start(self) -> np.ndarray:
+        """First symbol of each class, shape [classes]."""
+        return np.searchsorted(self.symbol_class, np.arange(MARK_CLASSES + len(self.categories)))
+
+    @cached_property
+    def class_size(self) -> np.ndarray:
+        """Number of symbols of each class, shape [classes]."""
+        return np.bincount(self.symbol_class)
+
+    def encode(self, codes: pd.Series) -> np.ndarray:
+        """Token of each code: its own, else its category's, else -1 for a code training never saw.
+
+        Example:
+            >>> Vocabulary(("250", "4019"), (1, 1)).encode(pd.Series(["4019", "25013", "V270"])).tolist()
+            [5, 4, -1]
+        """
+        index = pd.Index(self.codes)
+        distinct = codes.astype("category")
+        names = distinct.cat.categories.to_numpy(dtype=str)
+        own = index.get_indexer(names)
+        parent = index.get_indexer(icd9.category(names)) if len(names) else own
+        token = np.where(own >= 0, own, parent)
+        return np.where(token >= 0, token + FIRST_CODE, -1)[distinct.cat.codes.to_numpy()]
+
+    def decode(self, tokens: np.ndarray) -> np.ndarray:
+        """Code of each token.
+
+        Raises:
+            ValueError: If a token is a mark.
+        """
+        if (tokens < FIRST_CODE).any():
+            raise ValueError(f"{int((tokens < FIRST_CODE).sum())} tokens are marks, not codes")
+        return np.array(self.codes, dtype=object)[tokens - FIRST_CODE]
+
+    def save(self, path: Path) -> None:
+        """Write JSON: codes and counts."""
+        path.write_text(json.dumps({"codes": self.codes, "counts": self.counts}), encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """The vocabulary written by `save`."""
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return cls(tuple(content["codes"]), tuple(content["counts"]))

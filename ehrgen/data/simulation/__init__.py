@@ -1,0 +1,1 @@
+"""The simulated cohort, whose true distribution is known."""

@@ -1,0 +1,85 @@
+"""What the page shows, read from the files of other stages."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ehrgen.findings.page.curves import Trainings, objectives
+from ehrgen.findings.page.patients import Portrait
+from ehrgen.findings.page.trainings import Manifests
+
+PORTRAIT = ("patients", "chapters", "codes", "chapter_pairs", "category_pairs", "visits_per_patient", "codes_per_visit")
+PORTRAIT += ("conditioning", "distances")
+
+
+class SourceError(ValueError):
+    """A result that cannot be drawn; the message says which file and what to do."""
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Everything on the page.
+
+    Attributes:
+        ablation: reports/ablation.json.
+        findings: reports/findings.json.
+        quality: reports/quality.json.
+        traces: Variant -> seed -> objective -> epochs.
+        manifests: Variant -> seed -> manifest of the training.
+        portraits: Variant -> seed -> portrait; the first seed is drawn.
+        floor: The portrait of real patients beside other real patients.
+        changes: Variant -> setting -> value, where it differs from the reference.
+    """
+
+    ablation: Mapping[str, Any]
+    findings: Mapping[str, Any]
+    quality: Mapping[str, Any]
+    traces: Mapping[str, Trainings]
+    manifests: Manifests
+    portraits: Mapping[str, Mapping[int, Portrait]]
+    floor: Portrait
+    changes: Mapping[str, Mapping[str, Any]]
+
+    @property
+    def variants(self) -> list[str]:
+        """In the order of the ablation."""
+        return list(self.traces)
+
+    @property
+    def objectives(self) -> list[str]:
+        """Those that any variant trains with."""
+        return list(dict.fromkeys(name for found in self.traces.values() for name in objectives(found)))
+
+    @property
+    def series(self) -> dict[str, int]:
+        """Objective -> number of its colour, the same all over the page."""
+        return {name: at % 8 + 1 for at, name in enumerate(self.objectives)}
+
+
+def load(path: Path) -> dict[str, Any]:
+    """The mapping in a JSON file.
+
+    Raises:
+        SourceError: If it holds none.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SourceError(f"{path}: cannot be read ({error}); run `dvc repro`") from error
+    if not isinstance(content, dict):
+        raise SourceError(f"{path}: expected a mapping, found {type(content).__name__}; run `dvc repro`")
+    return content
+
+
+def load_portrait(path: Path) -> Portrait:
+    """A portrait.
+
+    Raises:
+        SourceError: If it cannot be read or a part of it is missing.
+    """
+    content = load(path)
+    if missing := [name for name in PORTRAIT if name not in content]:
+        raise SourceError(f"{path}: {', '.join(missing)} missing; remove it and run `dvc repro`")
+    return content

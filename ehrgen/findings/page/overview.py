@@ -1,0 +1,177 @@
+"""All variants at one glance: what each loss weighs and pulls, and how good the patients are."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ehrgen.findings.page.axes import Linear, Log, around, without_outliers, x_axis
+from ehrgen.findings.page.html import Markup, el, joined, picture
+from ehrgen.findings.statistics.comparison import FLOOR, INDEPENDENT
+from ehrgen.findings.statistics.intervals import Estimate
+from ehrgen.findings.statistics.significance import DIFFERS, EQUIVALENT, SIGNS, SLIGHT, UNDECIDED
+from ehrgen.findings.text.tables import ARROWS, NOTHING, cell, percent
+from ehrgen.metrics.table.suite import HEADLINE, METRICS
+
+Ablation = Mapping[str, Any]  # the content of reports/ablation.json
+LEAST_SHARE = 1e-4
+NAMES, ROW, HEAD = 176, 22, 34
+SHARES, NARROWEST, METRIC = 900, 150, 150  # widths: of all panels of shares, of one, of a metric
+IN_A_ROW = 6  # metrics
+NOTES = {
+    DIFFERS: ", differs from the reference",
+    SLIGHT: ", differs from the reference by less than the margin",
+    EQUIVALENT: ", no effect: within the margin of the reference",
+    UNDECIDED: "",
+}
+
+
+def balance(
+    ablation: Ablation, variants: Sequence[str], objectives: Sequence[str], series: Mapping[str, int]
+) -> Markup:
+    """An open dot for the share of the loss value, a full one for the share of the gradient; an objective a panel."""
+    height = HEAD + ROW * len(variants) + 30
+    panel = max(NARROWEST, SHARES / max(1, len(objectives)))
+    width = NAMES + panel * len(objectives)
+    parts = [_names(variants, HEAD)]
+    for place, objective in enumerate(objectives):
+        left = NAMES + panel * place
+        x = Log(LEAST_SHARE, 1, left + 30, left + panel - 20, zero=left + 8)
+        words = [(0, "0"), *((tick, percent(tick)) for tick in x.ticks()[1::2])]
+        parts += [
+            el("text", objective, x=left + 8, y=16, class_=f"title t{series[objective]}"),
+            x_axis(x, HEAD - 8, HEAD + ROW * len(variants), words),
+        ]
+        for row, variant in enumerate(variants):
+            values = ablation["objectives"].get(variant, {}).get(objective, {})
+            if values.get("weight"):
+                parts.append(_pair(x, HEAD + ROW * (row + 0.5), values, f"{variant}, {objective}", series[objective]))
+    return picture(width, height, "Share of the loss value and of the gradient, by objective and variant", *parts)
+
+
+def _pair(x: Log, y: float, values: Mapping[str, float], whose: str, number: int) -> Markup:
+    shares = {
+        word: values[column]
+        for column, word in (("share", "loss value"), ("grad_share", "gradient"))
+        if column in values
+    }
+    told = ", ".join(f"{percent(share)} of the {word}" for word, share in shares.items())
+    ends = [x(share) for share in shares.values()]
+    line = el("path", d=f"M{min(ends):.1f} {y}H{max(ends):.1f}", class_="thread") if len(ends) == 2 else None
+    value = el("circle", cx=x(shares["loss value"]), cy=y, r=5, class_="open") if "loss value" in shares else None
+    pull = el("circle", cx=x(shares["gradient"]), cy=y, r=5, class_="full") if "gradient" in shares else None
+    return el("g", el("title", f"{whose}: {told}"), line, value, pull, class_=f"s{number} f{number}")
+
+
+def quality(ablation: Ablation, variants: Sequence[str]) -> Markup:
+    """Headline metrics with their intervals, real patients as a line and independent codes as a tick."""
+    names = [name for name in HEADLINE if any(name in ablation["variants"].get(one, {}) for one in variants)]
+    rows = [names[at : at + IN_A_ROW] for at in range(0, len(names), IN_A_ROW)]
+    return joined(*(_quality_row(ablation, variants, row) for row in rows))
+
+
+def _quality_row(ablation: Ablation, variants: Sequence[str], names: Sequence[str]) -> Markup:
+    head, bottom = 44, 44 + ROW * len(variants)
+    parts = [_names(variants, head)]
+    for place, name in enumerate(names):
+        found = {one: ablation["variants"].get(one, {}).get(name) for one in variants}
+        marks = {anchor: ablation["anchors"].get(anchor, {}).get(name) for anchor in (FLOOR, INDEPENDENT)}
+        known = [mark for mark in marks.values() if mark is not None]
+        left = NAMES + METRIC * place
+        x = Linear(*_ends([one for one in found.values() if one], known), left + 8, left + METRIC - 10)
+        ticks = x.ticks(3)
+        parts += [
+            el("text", f"{name} {ARROWS[METRICS[name].better]}", x=left + 8, y=16, class_="title small"),
+            el("text", METRICS[name].unit, x=left + 8, y=30, class_="tick"),
+            x_axis(x, head - 6, bottom, [(tick, f"{tick:g}") for tick in ticks]),
+            *(_mark(x, anchor, mark, head - 6, bottom) for anchor, mark in marks.items() if mark is not None),
+        ]
+        for row, one in enumerate(variants):
+            if found[one]:
+                y, mark = head + ROW * (row + 0.5), _mark_of(ablation, one, name)
+                parts.append(_estimate(x, y, f"{one}, {name}", found[one], mark))
+    return picture(NAMES + METRIC * IN_A_ROW, bottom + 26, "Headline metrics by variant", *parts)
+
+
+def numbers(ablation: Ablation, variants: Sequence[str]) -> Markup:
+    """The same in numbers: a row a metric, with the mark of the paired difference from the reference."""
+    head = el("tr", *(el("th", one, scope="col", class_="number") for one in ("", *variants, FLOOR, INDEPENDENT)))
+    rows = []
+    for name in HEADLINE:
+        cells = [_number(ablation, one, name) for one in variants]
+        cells += [
+            f"{ablation['anchors'][one][name]:.4g}" if name in ablation["anchors"].get(one, {}) else NOTHING
+            for one in (FLOOR, INDEPENDENT)
+        ]
+        rows.append(
+            el(
+                "tr",
+                el("th", f"{name} {ARROWS[METRICS[name].better]}", scope="row"),
+                *(el("td", one, class_="number") for one in cells),
+            )
+        )
+    return el("table", el("thead", head), el("tbody", *rows))
+
+
+def effects(ablation: Ablation, variants: Sequence[str]) -> str:
+    """Which variants differ from the reference, and in what, beyond what training seeds alone explain."""
+    differing, rest, total = [], [], Counter[str]()
+    for variant in variants:
+        if variant != ablation["reference"]:
+            marks = {name: _mark_of(ablation, variant, name) for name in HEADLINE}
+            marks = {name: mark for name, mark in marks.items() if name in ablation["variants"].get(variant, {})}
+            total.update(marks.values())
+            named = [name for name, mark in marks.items() if mark in (DIFFERS, SLIGHT)]
+            (differing if named else rest).append(f"{variant} ({', '.join(named)})" if named else variant)
+    if not total:
+        return f"Nothing is compared with {ablation['reference']}."
+    parts = [f"differences from {ablation['reference']} beyond chance: {'; '.join(differing) or 'none'}"]
+    parts += [f"none for {', '.join(rest)}"] if differing and rest else []
+    counted = f"of {total.total()}, {total[EQUIVALENT]} are no effect and {total[UNDECIDED]} undecided"
+    return f"In the headline metrics, {'; '.join(parts)}; {counted}."
+
+
+def _number(ablation: Ablation, variant: str, name: str) -> str:
+    found = ablation["variants"].get(variant, {}).get(name)
+    if not found:
+        return "vacuous" if name in ablation["vacuous"].get(variant, []) else NOTHING
+    written = cell(Estimate(found["mean"], found.get("half_width"), int(found["seeds"])))
+    return f"{written} {SIGNS[_mark_of(ablation, variant, name)]}".rstrip()
+
+
+def _mark_of(ablation: Ablation, variant: str, name: str) -> str:
+    """What the paired difference from the reference is; undecided where there is none."""
+    return ablation["difference_from_reference"].get(variant, {}).get(name, {}).get("mark", UNDECIDED)
+
+
+def _ends(found: Sequence[Mapping[str, float]], marks: Sequence[float]) -> tuple[float, float]:
+    """Of an axis that leaves out whoever lies so far off that the others would be one dot; it is drawn at the edge."""
+    near = without_outliers([one["mean"] for one in found], marks)
+    shown = [one for one in found if one["mean"] in near]
+    ends = [value for one in shown for value in (one.get("low", one["mean"]), one.get("high", one["mean"]))]
+    return around([*ends, *marks])
+
+
+def _mark(x: Linear, anchor: str, value: float, top: float, bottom: float) -> Markup:
+    title = el("title", f"{anchor}: {value:.4g}")
+    return el("path", title, d=f"M{x(value):.1f} {top}V{bottom}", class_=f"anchor {anchor.partition('_')[0]}")
+
+
+def _estimate(x: Linear, y: float, whose: str, found: Mapping[str, float], mark: str) -> Markup:
+    told = cell(Estimate(found["mean"], found.get("half_width"), int(found["seeds"])))
+    whisker = el("path", d=f"M{x(found['low']):.1f} {y}H{x(found['high']):.1f}") if "low" in found else None
+    dot = el("circle", cx=x(found["mean"]), cy=y, r=4.5, class_="full" if mark in (DIFFERS, SLIGHT) else "open")
+    beyond = None
+    if not x.low <= found["mean"] <= x.high:
+        left = found["mean"] < x.low
+        place, words = (x.start + 8, f"‹ {found['mean']:.3g}") if left else (x.end - 8, f"{found['mean']:.3g} ›")
+        beyond = el("text", words, x=f"{place:.1f}", y=y + 4, class_="tick" if left else "tick end")
+        whisker = dot = None
+    return el("g", el("title", f"{whose}: {told}{NOTES[mark]}"), whisker, dot, beyond, class_="estimate")
+
+
+def _names(variants: Sequence[str], head: float) -> Markup:
+    links = [
+        el("a", el("text", one, x=0, y=head + ROW * (row + 0.5) + 4, class_="label"), href=f"#variant-{one}")
+        for row, one in enumerate(variants)
+    ]
+    return joined(*links)

@@ -1,0 +1,41 @@
+"""The whole of reports/report.html: one file that needs nothing else. It draws what other stages have found."""
+
+from pathlib import Path
+
+from ehrgen.findings.page import sections
+from ehrgen.findings.page.html import Markup, el
+from ehrgen.findings.page.inputs import Sources
+
+FOLDER = Path(__file__).parent
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"  # nothing may be fetched
+PARTS = {
+    "glance": ("At a glance", sections.glance),
+    "weights": ("What a loss weighs, and what it pulls", sections.weights),
+    "quality": ("How real the patients are", sections.quality),
+    "variant": ("One variant", sections.variants),
+    "claims": ("Claims", sections.claims),
+    "run": ("The run", sections.run),
+}
+
+
+def page(sources: Sources) -> str:
+    """The report as HTML; page.css and page.js beside this module are written into it."""
+    style, script = (Markup((FOLDER / f"page.{kind}").read_text(encoding="utf-8")) for kind in ("css", "js"))
+    head = el(
+        "head",
+        el("meta", charset="utf-8"),
+        el("meta", http_equiv="Content-Security-Policy", content=POLICY),
+        el("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        el("title", "ehrgen: ablation report"),
+        el("style", style),
+    )
+    body = el(
+        "body",
+        el("a", "Skip to the results", href="#glance", class_="skip"),
+        sections.header(sources),
+        el("nav", *(el("a", title, href=f"#{name}") for name, (title, _) in PARTS.items()), aria_label="Sections"),
+        el("main", *(el("section", el("h2", title), draw(sources), id=name) for name, (title, draw) in PARTS.items())),
+        el("div", "", id="tip", role="tooltip", hidden=True),
+        el("script", script),
+    )
+    return f"<!doctype html>\n{el('html', head, body, lang='en')}\n"

@@ -1,0 +1,203 @@
+"""A portrait drawn: synthetic patients beside held-out real ones, code by code, in lengths, by age and in distance."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ehrgen.findings.page.axes import Linear, Log, x_axis, y_axis
+from ehrgen.findings.page.html import Markup, el, joined, picture
+from ehrgen.findings.text.tables import percent
+
+Portrait = Mapping[str, Any]  # the content of reports/portraits/VARIANT/SEED.json
+HUES = 7  # a chapter is told by hue and shape: 7 x 3
+CUT = ("Diseases of the ", "Certain conditions originating in the ", "Complications of ", "Factors influencing ")
+HIDDEN = "not published (it would tell of 1 to 10 patients)"
+
+
+def brief(chapter: str) -> str:
+    """A chapter's title in a few words.
+
+    Example:
+        >>> brief("Diseases of the blood and blood-forming organs"), brief("Injury and poisoning")
+        ('Blood', 'Injury')
+    """
+    for start in CUT:
+        chapter = chapter.removeprefix(start)
+    words = chapter.split(",")[0].split(" and ")[0]
+    return words[0].upper() + words[1:]
+
+
+def scatter(portrait: Portrait) -> Markup:
+    """Share of visits with each code, real across and synthetic up, both logarithmic; equal on the diagonal."""
+    codes, left, right, top, bottom = portrait["codes"], 62, 690, 12, 500
+    seen = [share for side in ("real", "synthetic") for share in codes[side] if share]
+    low, high = min([*seen, 0.001]), max([*seen, 0.01])
+    x, y = Log(low, high, left + 58, right, zero=left + 16), Log(low, high, bottom - 40, top, zero=bottom - 14)
+    marks: dict[int, list[Markup]] = {}
+    for at, real in enumerate(codes["real"]):
+        synthetic, chapter = codes["synthetic"][at], codes["chapter"][at]
+        if synthetic is not None:
+            told = f"{codes['code'][at]} {codes['title'][at]}\nreal: {_said(real)}, synthetic: {_said(synthetic)}"
+            marks.setdefault(chapter, []).append(_mark(chapter, x(real or 0), y(synthetic), told))
+    groups = [el("g", *found, class_=_style(chapter)) for chapter, found in sorted(marks.items())]
+    words = [(tick, percent(tick)) for tick in x.ticks()]
+    diagonal = el("path", d=f"M{x(low):.1f} {y(low):.1f}L{x(high):.1f} {y(high):.1f}", class_="diagonal")
+    return picture(
+        right + 14, bottom + 48, "Code frequencies, real against synthetic",
+        y_axis(y, left, right, [*words, (0, "none")]), x_axis(x, top, bottom, [*words, (0, "none*")]), diagonal,
+        el("text", "share of real visits", x=right, y=bottom + 34, class_="tick end"),
+        el("text", "share of synthetic visits", x=left + 40, y=top + 8, class_="tick"), *groups,
+    )  # fmt: skip
+
+
+def legend(portrait: Portrait) -> Markup:
+    """The chapters of the codes shown, each a button that lights up its codes."""
+    chapters = sorted(set(portrait["codes"]["chapter"]))
+    buttons = []
+    for chapter in chapters:
+        mark = el("g", _mark(chapter, 7, 7, None), class_=_style(chapter))
+        mark = el("svg", mark, width="14", height="14", aria_hidden="true")
+        title = portrait["chapters"][chapter]
+        buttons.append(
+            el("button", mark, brief(title), type="button", data_chapter=chapter, title=title, aria_pressed="false")
+        )
+    return el("div", *buttons, class_="legend", role="group", aria_label="ICD-9 chapters")
+
+
+def _mark(chapter: int, x: float, y: float, told: str | None) -> Markup:
+    shape = ("m-4 0a4 4 0 1 0 8 0a4 4 0 1 0-8 0", "m-3.6-3.6h7.2v7.2h-7.2z", "m0-4.8 4.8 4.8-4.8 4.8-4.8-4.8z")
+    return el("path", el("title", told) if told else None, d=f"M{x:.1f} {y:.1f}{shape[chapter // HUES % len(shape)]}")
+
+
+def _style(chapter: int) -> str:
+    return f"code f{chapter % HUES + 1} c{chapter}"
+
+
+def commonest(portrait: Portrait, most: int = 25) -> Markup:
+    """The commonest generated codes with their titles, and how common they are in real patients."""
+    codes = portrait["codes"]
+    shown = [at for at, share in enumerate(codes["synthetic"]) if share][:most]
+    widest = max([share for at in shown for share in (codes["real"][at], codes["synthetic"][at]) if share], default=1)
+    rows = [
+        el(
+            "tr",
+            el("th", codes["code"][at], scope="row"),
+            el("td", codes["title"][at]),
+            el("td", percent(codes["synthetic"][at]), class_="number"),
+            el("td", _said(codes["real"][at]), class_="number"),
+            el("td", _bars(codes["synthetic"][at], codes["real"][at], widest)),
+        )
+        for at in shown
+    ]
+    head = el(
+        "tr", *(el("th", word, scope="col") for word in ("code", "title", "synthetic", "real", "share of visits"))
+    )
+    return el("table", el("thead", head), el("tbody", *rows), class_="codes")
+
+
+def _bars(synthetic: float, real: float | None, widest: float) -> Markup:
+    bars = [el("rect", x=0, y=1, width=max(0.5, 110 * synthetic / widest), height=6, class_="synthetic")]
+    if real:
+        bars.append(el("rect", x=0, y=8, width=max(0.5, 110 * real / widest), height=4, class_="real"))
+    return el("svg", *bars, width="112", height="13", aria_hidden="true")
+
+
+def lengths(portrait: Portrait) -> Markup:
+    """Visits per patient and codes per visit: bars for the synthetic, steps for the real."""
+    return joined(
+        _sizes(portrait["visits_per_patient"], "Visits per patient", "share of patients"),
+        _sizes(portrait["codes_per_visit"], "Codes per visit", "share of visits"),
+    )
+
+
+def _sizes(sides: Mapping[str, Sequence[float | None]], title: str, unit: str) -> Markup:
+    whole = len(sides["real"])
+    used = [at for at in range(whole) if sides["real"][at] != 0 or sides["synthetic"][at] != 0]
+    last = max(used, default=0) + 1
+    words = [f"{at + 1}{'+' if at + 1 == whole else ''}" for at in range(last)]
+    return _histogram({side: sides[side][:last] for side in sides}, title, unit, words, max(1, round(last / 12)))
+
+
+def distances(portrait: Portrait) -> Markup:
+    """How near the nearest synthetic patient is to patients trained on (bars) and held out (steps)."""
+    found = portrait["distances"]
+    words = [f"{edge:.2g}" for edge in found["edges"][:-1]]
+    sides = {"synthetic": found["train"], "real": found["heldout"]}
+    return _histogram(sides, "Distance to the nearest synthetic patient", "share of patients", words, 4)
+
+
+def _histogram(
+    sides: Mapping[str, Sequence[float | None]], title: str, unit: str, words: Sequence[str], step: int
+) -> Markup:
+    width, height, left, right, top, bottom = 534, 216, 52, 526, 30, 180
+    bars, highest = len(words), max([share for side in sides.values() for share in side if share], default=1.0)
+    x, y = Linear(0, bars, left, right), Linear(0, highest * 1.05, bottom, top)
+    drawn, outline, gap = [], "", (right - left) / bars * 0.12
+    for at in range(bars):
+        ours, theirs = sides["synthetic"][at], sides["real"][at]
+        told = el("title", f"{words[at]}: bar {_said(ours)}, line {_said(theirs)}")
+        if ours is not None:
+            size = {"x": x(at) + gap, "y": y(ours), "width": x(at + 1) - x(at) - 2 * gap, "height": bottom - y(ours)}
+            drawn.append(el("rect", told, **size, class_="bar"))
+        if theirs is not None:
+            start = "M" if at == 0 or sides["real"][at - 1] is None else "L"
+            outline += f"{start}{x(at):.1f} {y(theirs):.1f}H{x(at + 1):.1f}"
+        if ours is None or theirs is None:
+            cross = f"M{x(at + 0.5) - 3:.1f} {bottom - 8}l6 6m0-6l-6 6"
+            drawn.append(el("path", told, d=cross, class_="hidden"))
+    axis = [el("text", words[at], x=x(at + 0.5), y=bottom + 14, class_="tick mid") for at in range(0, bars, step)]
+    return picture(
+        width, height, title,
+        el("text", title, x=left, y=14, class_="title"), el("text", unit, x=right, y=14, class_="tick end"),
+        y_axis(y, left, right, [(tick, percent(tick)) for tick in y.ticks(4)]), *drawn, *axis,
+        el("path", d=outline, class_="steps"),
+    )  # fmt: skip
+
+
+def conditioning(portrait: Portrait) -> Markup:
+    """Share of first visits with a chapter by age bracket: a line a sex, dashed where it is real patients."""
+    found = portrait["conditioning"]
+    return joined(*(_by_age(found, at, portrait["chapters"][chapter]) for at, chapter in enumerate(found["chapters"])))
+
+
+def _by_age(found: Mapping[str, Any], place: int, title: str) -> Markup:
+    width, left, right, top, bottom = 254, 42, 246, 26, 142
+    brackets = found["brackets"]
+    values = [share for side in ("real", "synthetic") for line in found[side][place] for share in line if share]
+    x, y = Linear(0, len(brackets) - 1, left + 8, right - 8), Linear(0, max([*values, 0.01]) * 1.05, bottom, top)
+    lines = []
+    for sex, letter in enumerate(found["sexes"]):
+        for side, style in (("real", "dashed"), ("synthetic", "solid")):
+            shares = found[side][place][sex]
+            marks = [
+                el(
+                    "circle",
+                    el("title", f"{letter}, {brackets[at]} years, {side}: {percent(share)}"),
+                    cx=x(at),
+                    cy=y(share),
+                    r=2.6,
+                )
+                for at, share in enumerate(shares)
+                if share is not None
+            ]
+            lines.append(el("g", *_pieces(shares, x, y), *marks, class_=f"s{sex + 1} {style}"))
+    words = [(at, bracket) for at, bracket in enumerate(brackets)]
+    return picture(
+        width, bottom + 24, f"{title}: share of first visits by age and sex",
+        el("text", brief(title), x=left, y=14, class_="title small"),
+        y_axis(y, left, right, [(tick, percent(tick)) for tick in y.ticks(3)]), x_axis(x, bottom, bottom, words),
+        *lines,
+    )  # fmt: skip
+
+
+def _pieces(shares: Sequence[float | None], x: Linear, y: Linear) -> list[Markup]:
+    """Lines between neighbours that both have a share."""
+    ends = zip(range(len(shares)), shares, shares[1:], strict=False)
+    return [
+        el("path", d=f"M{x(at):.1f} {y(one):.1f}L{x(at + 1):.1f} {y(other):.1f}")
+        for at, one, other in ends
+        if one is not None and other is not None
+    ]
+
+
+def _said(share: float | None) -> str:
+    return HIDDEN if share is None else percent(share)

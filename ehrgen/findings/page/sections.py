@@ -1,0 +1,139 @@
+"""The parts of the page, from the one-minute view down to a single variant and the run."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from ehrgen.findings.page import curves, heatmaps, overview
+from ehrgen.findings.page import patients as likeness
+from ehrgen.findings.page import trainings as manifests
+from ehrgen.findings.page import verdicts as judgements
+from ehrgen.findings.page.html import Markup, el, joined
+from ehrgen.findings.page.inputs import Sources
+from ehrgen.findings.page.patients import Portrait
+from ehrgen.findings.statistics.results import FLOOR
+
+CAPTIONS: dict[str, str] = json.loads((Path(__file__).parent / "captions.json").read_text(encoding="utf-8"))
+EXPECTED = "What we expected before measuring"
+
+
+def header(sources: Sources) -> Markup:
+    """The question, and what was run to answer it."""
+    seeds = sorted({seed for found in sources.traces.values() for seed in found})
+    facts = {
+        "data": f"{sources.quality['source']}, {sources.quality['cohort']['patients']:,} patients",
+        "variants": str(len(sources.variants)),
+        "training seeds": ", ".join(map(str, seeds)) or "none",
+        "compared": f"{' or '.join(f'{n:,}' for n in sources.ablation['patients'])} synthetic with as many held-out",
+        "reference": sources.ablation["reference"],
+    }
+    listed = [el("div", el("dt", word), el("dd", fact)) for word, fact in facts.items()]
+    return el("header", el("h1", "Which loss does what?"), el("p", CAPTIONS["lead"], class_="lead"), el("dl", *listed))
+
+
+def glance(sources: Sources) -> Markup:
+    """What differs from the reference, every verdict, and the tallies of the claims."""
+    found = judgements.faults(sources.findings["objectives"], sources.ablation["reference"])
+    return joined(
+        el("p", overview.effects(sources.ablation, sources.variants)),
+        el("ul", *(found or [el("li", "No objective of any variant shows a fault.")]), class_="faults"),
+        _figure(judgements.matrix(sources.findings["objectives"], sources.variants, sources.objectives), "matrix"),
+        el("h3", "Sentences of the loss analysis, judged by these runs"),
+        judgements.tally(sources.findings["claims"]),
+        el("h3", EXPECTED),
+        judgements.tally(sources.findings["expectations"]),
+    )
+
+
+def weights(sources: Sources) -> Markup:
+    """Share of the loss against share of the gradient, all variants."""
+    return _figure(overview.balance(sources.ablation, sources.variants, sources.objectives, sources.series), "balance")
+
+
+def quality(sources: Sources) -> Markup:
+    """Headline metrics of all variants, and what could not be judged."""
+    remarks, table = sources.ablation["remarks"], overview.numbers(sources.ablation, sources.variants)
+    listed = el("ul", *(el("li", remark) for remark in remarks))
+    return joined(
+        _figure(overview.quality(sources.ablation, sources.variants), "quality"),
+        el("details", el("summary", "The same in numbers"), el("div", table, class_="wide")),
+        el("details", el("summary", f"Not judged, and why ({len(remarks)})"), listed) if remarks else None,
+    )
+
+
+def variants(sources: Sources) -> Markup:
+    """One article a variant, and one for real patients; the script shows the one that is chosen."""
+    names = [*sources.variants, FLOOR]
+    choices = [
+        el("label", el("input", type="radio", name="variant", value=one, checked=at == 0), el("span", one))
+        for at, one in enumerate(names)
+    ]
+    floor = _article(FLOOR, el("p", CAPTIONS["floor"], class_="lead"), *_likeness(sources.floor))
+    return joined(
+        el("fieldset", el("legend", "Variant"), *choices, class_="chooser"),
+        *(_variant(sources, one) for one in sources.variants),
+        floor,
+    )
+
+
+def claims(sources: Sources) -> Markup:
+    """Both tables of claims."""
+    ours, theirs = (
+        el("div", judgements.table(sources.findings[part]), class_="wide") for part in ("expectations", "claims")
+    )
+    return joined(el("p", CAPTIONS["claims"]), theirs, el("h3", EXPECTED), ours)
+
+
+def run(sources: Sources) -> Markup:
+    """Machines, versions and trainings."""
+    table = el("div", manifests.trainings(sources.manifests), class_="wide")
+    return joined(el("p", CAPTIONS["run"]), manifests.machines(sources.manifests), table)
+
+
+def _variant(sources: Sources, name: str) -> Markup:
+    trainings, series = sources.traces[name], sources.series
+    parts = [el("p", _difference(sources, name), class_="lead")]
+    if trainings:
+        parts += [
+            _figure(curves.shares(trainings, series), "shares"),
+            judgements.cards(sources.findings["objectives"].get(name, {}), sources.objectives),
+            _figure(joined(curves.trajectories(trainings, series), curves.key()), "trajectories"),
+        ]
+    else:
+        parts.append(el("p", "No history of a training was found.", class_="note"))
+    if portraits := sources.portraits.get(name):
+        seed, portrait = min(portraits.items())
+        title = f"Its patients beside real ones: {portrait['patients']:,} of each, training seed {seed}"
+        parts += [el("h4", title), *_likeness(portrait)]
+    else:
+        parts.append(el("p", "No portrait of its patients was found.", class_="note"))
+    return _article(name, *parts)
+
+
+def _difference(sources: Sources, name: str) -> str:
+    if name == sources.ablation["reference"]:
+        return "The reference, which the other variants are compared with."
+    changed = ", ".join(f"{key} = {value}" for key, value in sources.changes.get(name, {}).items())
+    return f"Differs from {sources.ablation['reference']} in {changed or 'nothing'}."
+
+
+def _likeness(portrait: Portrait) -> Sequence[Markup]:
+    drawn: dict[str, Callable[[], Markup]] = {
+        "codes": lambda: joined(likeness.scatter(portrait), likeness.legend(portrait)),
+        "commonest": lambda: likeness.commonest(portrait),
+        "chapters": lambda: joined(heatmaps.heatmaps(portrait["chapter_pairs"], 16, True), heatmaps.scale()),
+        "categories": lambda: joined(heatmaps.heatmaps(portrait["category_pairs"], 10, False), heatmaps.scale()),
+        "lengths": lambda: likeness.lengths(portrait),
+        "conditioning": lambda: likeness.conditioning(portrait),
+        "distances": lambda: likeness.distances(portrait),
+    }
+    return [_figure(draw(), name) for name, draw in drawn.items()]
+
+
+def _article(name: str, *parts: Markup) -> Markup:
+    return el("article", el("h3", name), *parts, class_="variant", id=f"variant-{name}", data_variant=name)
+
+
+def _figure(drawn: Markup, name: str) -> Markup:
+    """A drawing above its caption, which says how to read it."""
+    return el("figure", el("div", drawn, class_="wide"), el("figcaption", CAPTIONS[name]), class_=name)

@@ -1,0 +1,1 @@
+"""Means, intervals and differences over seeds."""

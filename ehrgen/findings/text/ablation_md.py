@@ -1,0 +1,205 @@
+"""reports/ablation.md: metrics and differences a table a family, then verdicts, what each loss weighs, and cost."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ehrgen.findings.statistics.attribution import COLUMNS
+from ehrgen.findings.statistics.comparison import COMPARED, FLOOR, INDEPENDENT, SHOWN, Comparison
+from ehrgen.findings.statistics.costs import Cost
+from ehrgen.findings.statistics.intervals import Estimate
+from ehrgen.findings.statistics.significance import SIGNS, Mark
+from ehrgen.findings.text.tables import ARROWS, NOTHING, bracketed, cell, table
+from ehrgen.findings.verdicts.losses import Verdict, shared_by
+from ehrgen.metrics.table.suite import FAMILIES, HEADLINE, METRICS, VACUOUS
+
+LEGEND = f"""\
+Mean over training seeds ± half-width of the 95 % t interval. ↑ higher is better, ↓ lower is better, = as in
+real patients is best. *floor* is held-out real patients against other held-out real patients, in brackets its
+standard error over samples of patients; the rows below it are reference generators. {NOTHING} is not judged,
+see the end; a rate is {VACUOUS} where no code carries a rule. All metrics are in reports/ablation.json."""
+DIFFERENCES = """\
+Paired by seed, ± half-width of the 95 % t interval over training seeds. * differs: Holm-corrected over the
+differences of this section, 5 % for all of them together. ≈ no effect: the 90 % interval lies within the *margin*,
+the floor's standard error over samples of patients; of each by itself, not corrected, and never where the floor gives
+no margin. *≈ both: it differs, by less than that. Without a mark it is undecided."""
+SKILL = """\
+0 is independent codes, 1 is real patients: (score - independent) / (floor - independent), counted on both
+sides of the floor where = is best. Where the two anchors nearly agree the metric tells little apart, and its
+skill is large either way."""
+OBJECTIVES = """\
+Last epoch, mean over seeds: *share* is of the weighted loss; *grad_norm* is the norm of the objective's own
+gradient on the shared parameters, *grad_share* its share once weighted. At 0 it teaches the model nothing."""
+
+VERDICTS = """\
+Why each loss moved the model or not; seeds that disagree are counted. Evidence and claims: reports/findings.md."""
+COSTS = """\
+Wall time of the trainings, on a machine that may have done other work beside them; the ratio to the reference is of
+CPU time, paired by seed."""
+
+Objectives = Mapping[str, Mapping[str, Mapping[str, float]]]
+Verdicts = Mapping[str, Mapping[str, Verdict]]
+
+
+def report(
+    found: Comparison,
+    objectives: Objectives,
+    changed: Mapping[str, Mapping[str, Any]],
+    verdicts: Verdicts,
+    costs: Mapping[str, Cost],
+) -> str:
+    """The whole of reports/ablation.md."""
+    sizes = " or ".join(f"{n:,}" for n in found.patients)
+    parts = [
+        "# Ablation",
+        f"Each number compares {sizes} synthetic patients with as many held-out real ones.",
+        _variants(found, changed),
+        "## Metrics",
+        LEGEND,
+        *_metrics(found),
+        f"## Differences from {found.reference}",
+        *_differences(found),
+        "## Skill",
+        SKILL,
+        _skill(found),
+        "## Verdicts",
+        VERDICTS,
+        _verdicts(verdicts),
+        "## Objectives",
+        OBJECTIVES,
+        _objectives(objectives),
+        "## Cost",
+        COSTS,
+        _costs(costs),
+        "## Not judged, and why",
+        "\n".join(f"- {remark}" for remark in found.remarks) or "Everything was judged.",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _title(name: str) -> str:
+    return f"{name} {ARROWS[METRICS[name].better]}"
+
+
+def _of_family(family: str, names: Iterable[str] = SHOWN) -> list[str]:
+    return [name for name in names if METRICS[name].family == family]
+
+
+def _variants(found: Comparison, changed: Mapping[str, Mapping[str, Any]]) -> str:
+    lines = [f"- **{found.reference}**: the reference; the others differ from it in what is listed"]
+    for variant in found.differences:
+        listed = ", ".join(f"{key} {value}" for key, value in changed.get(variant, {}).items())
+        lines.append(f"- **{variant}**: {listed or 'the same configuration'}")
+    return "\n".join(lines)
+
+
+def _metrics(found: Comparison) -> list[str]:
+    others = sorted(found.anchors, key=lambda anchor: anchor != FLOOR)
+    rows: dict[str, dict[str, str]] = {
+        variant: {name: cell(estimate) for name, estimate in values.items()}
+        for variant, values in found.estimates.items()
+    }
+    rows |= {
+        f"*{anchor}*": {name: f"{value:.4g}" for name, value in found.anchors[anchor].items()} for anchor in others
+    }
+    floor = found.anchors.get(FLOOR, {})
+    rows.get(f"*{FLOOR}*", {}).update(
+        {name: bracketed(floor[name], error) for name, error in found.margins.items() if name in floor}
+    )
+    for owner, names in found.vacuous.items():
+        rows[owner if owner in rows else f"*{owner}*"].update(dict.fromkeys(names, VACUOUS))
+    parts = []
+    for family in filter(_of_family, FAMILIES):
+        names = _of_family(family)
+        cells = [[owner, *(values.get(name, NOTHING) for name in names)] for owner, values in rows.items()]
+        parts += [f"### {family.capitalize()}", table(["", *map(_title, names)], cells)]
+    return parts
+
+
+def _differences(found: Comparison) -> list[str]:
+    estimates = [values[name] for values in found.differences.values() for name in COMPARED if name in values]
+    if not estimates:
+        return ["Nothing to compare: there is one variant, or the reference has no result."]
+    parts = ["Paired by seed. No intervals: they need two seeds that both variants have."]
+    if any(found.marks.values()):
+        parts = [DIFFERENCES, _counted(found.marks)]
+    for family in FAMILIES:
+        if names := _of_family(family, COMPARED):
+            rows = [
+                [variant, *(_marked(values.get(name), found.marks[variant].get(name)) for name in names)]
+                for variant, values in found.differences.items()
+            ]
+            margins = [_margin(found.margins.get(name)) for name in names]
+            parts.append(table(["", *map(_title, names)], [*rows, ["*margin*", *margins]]))
+    return parts
+
+
+def _margin(margin: float | None) -> str:
+    """A floor that never moves leaves no room for anything but no difference at all."""
+    return f"± {margin:.2g}  " if margin else f"{NOTHING}  "
+
+
+def _counted(marks: Mapping[str, Mapping[str, Mark]]) -> str:
+    """How many differences have which mark, in words."""
+    found = Counter(mark.name for row in marks.values() for mark in row.values())
+    listed = ", ".join(f"{found[name]} {name}{f' ({sign})' if sign else ''}" for name, sign in SIGNS.items())
+    return f"Of {found.total()} differences: {listed}."
+
+
+def _marked(estimate: Estimate | None, mark: Mark | None) -> str:
+    if estimate is None:
+        return NOTHING
+    return f"{cell(estimate, signed=True)} {SIGNS[mark.name] if mark else '':2}"
+
+
+def _skill(found: Comparison) -> str:
+    names = [name for name in HEADLINE if any(name in values for values in found.skill.values())]
+    if not names:
+        return f"Needs the anchors {FLOOR} and {INDEPENDENT}."
+    rows = [
+        [
+            _title(name),
+            *(f"{values[name]:z.2f}" if name in values else NOTHING for values in found.skill.values()),
+        ]
+        for name in names
+    ]
+    return table(["", *found.skill], rows)
+
+
+def _objectives(objectives: Objectives) -> str:
+    rows = [(variant, name, row) for variant, part in objectives.items() for name, row in part.items()]
+    present = [column for column in COLUMNS if any(column in row for _, _, row in rows)]
+    if not present:
+        return "No history of training was found."
+    cells = [
+        [f"{variant} {name}", *(f"{row[column]:.4g}" if column in row else NOTHING for column in present)]
+        for variant, name, row in rows
+    ]
+    return table(["variant and objective", *present], cells)
+
+
+def _verdicts(verdicts: Verdicts) -> str:
+    objectives = dict.fromkeys(name for found in verdicts.values() for name in found)
+    if not objectives:
+        return "No history of training was found."
+    rows = [
+        [
+            variant,
+            *(
+                f"{one.name}{shared_by(one.name, one.votes)}" if (one := found.get(name)) else NOTHING
+                for name in objectives
+            ),
+        ]
+        for variant, found in verdicts.items()
+    ]
+    return table(["", *objectives], rows)
+
+
+def _costs(costs: Mapping[str, Cost]) -> str:
+    if not costs:
+        return "No manifest of a training was found."
+    rows = [
+        [variant, *(cell(value) if value else NOTHING for value in (one.seconds, one.step, one.ratio))]
+        for variant, one in costs.items()
+    ]
+    return table(["", "s a training", "ms a step", "times the reference"], rows)

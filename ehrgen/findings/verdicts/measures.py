@@ -1,0 +1,117 @@
+"""What a claim is measured by: one value a seed, or `NoEvidenceError` with the reason, fit to be printed."""
+
+from dataclasses import dataclass
+
+from ehrgen.findings.statistics.costs import cpu_ratio
+from ehrgen.findings.statistics.intervals import Estimate
+from ehrgen.findings.statistics.results import NoEvidenceError, Results
+from ehrgen.findings.verdicts.history_quantities import QUANTITIES
+
+
+@dataclass(frozen=True)
+class Level:
+    """A metric of one variant."""
+
+    metric: str
+    variant: str
+
+    def __str__(self) -> str:
+        return f"{self.metric} of {self.variant}"
+
+    def values(self, results: Results) -> dict[int, float]:
+        return results.metric(self.variant, self.metric)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A metric of one variant minus that of another, seed by seed: what the change does."""
+
+    metric: str
+    variant: str
+    against: str
+
+    def __str__(self) -> str:
+        return f"{self.metric}: {self.variant} - {self.against}"
+
+    def values(self, results: Results) -> dict[int, float]:
+        results.need(self.variant, self.against)
+        ours, theirs = (results.metric(name, self.metric) for name in (self.variant, self.against))
+        if not (common := ours.keys() & theirs.keys()):
+            raise NoEvidenceError(f"{self.metric}: no seed in which both variants have a value")
+        return {seed: ours[seed] - theirs[seed] for seed in sorted(common)}
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A quantity of the training's history, from `QUANTITIES`."""
+
+    quantity: str
+    objective: str
+    variant: str
+
+    def __str__(self) -> str:
+        return f"{self.quantity} of {self.objective} in {self.variant}"
+
+    def values(self, results: Results) -> dict[int, float]:
+        results.need(self.variant)
+        found = {}
+        for seed, of_seed in results.traces.get(self.variant, {}).items():
+            if self.objective not in of_seed:
+                raise NoEvidenceError(f"{self.variant} trains without {self.objective}")
+            value = QUANTITIES[self.quantity](of_seed, self.objective)
+            if value is not None:
+                found[seed] = value
+        if not found:
+            raise NoEvidenceError(f"not measured: {self}")
+        return found
+
+
+@dataclass(frozen=True)
+class HeadParameters:
+    """Share of a variant's parameters that belongs to the age and the sex head."""
+
+    variant: str
+
+    def __str__(self) -> str:
+        return f"parameters of both heads / all, {self.variant}"
+
+    def values(self, results: Results) -> dict[int, float]:
+        results.need(self.variant)
+        counts = {seed: one["parameters"] for seed, one in results.manifests.get(self.variant, {}).items()}
+        if not counts:
+            raise NoEvidenceError(f"no manifest of {self.variant}")
+        return {seed: (count["age_head"] + count["sex_head"]) / count["all"] for seed, count in counts.items()}
+
+
+@dataclass(frozen=True)
+class ExtraTime:
+    """CPU time of one variant's training over that of another, minus 1, seed by seed."""
+
+    variant: str
+    against: str
+
+    def __str__(self) -> str:
+        return f"CPU time of training: {self.variant} / {self.against} - 1"
+
+    def values(self, results: Results) -> dict[int, float]:
+        results.need(self.variant, self.against)
+        ours, theirs = (results.manifests.get(name, {}) for name in (self.variant, self.against))
+        if not (common := ours.keys() & theirs.keys()):
+            raise NoEvidenceError(f"{self}: no seed that both variants have")
+        ratios = {seed: cpu_ratio(ours[seed], theirs[seed]) for seed in sorted(common)}
+        found = {seed: ratio - 1 for seed, ratio in ratios.items() if ratio is not None}
+        if not found:
+            raise NoEvidenceError(f"{self}: no manifest says it; wall time would tell of other work on the machine")
+        return found
+
+
+Measure = Level | Difference | Trained | HeadParameters | ExtraTime
+
+
+def estimate(measure: Measure, results: Results) -> Estimate:
+    """Mean over seeds of a measure, with its interval.
+
+    Raises:
+        NoEvidenceError: If no seed has a value.
+    """
+    return Estimate.of(list(measure.values(results).values()))

@@ -1,0 +1,1 @@
+"""On what a training runs: device, precision, processes."""

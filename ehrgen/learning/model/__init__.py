@@ -1,0 +1,1 @@
+"""Prompts and history in, distributions out."""

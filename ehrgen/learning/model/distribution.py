@@ -1,0 +1,157 @@
+"""The output distribution: log P(symbol) = log P(class | state) + log P(symbol | class, state).
+
+A class is a mark or an ICD-9 category (see `data.vocabulary`). What the sampler forbids, the loss forbids too: codes
+the visit already holds, categories with no code left, and ending a visit that is still empty get no probability, and
+what is left sums to 1 exactly.
+
+Axes: N positions, D state, K classes, S symbols, J pairs of (position, symbol already used), R symbols of the
+targets' classes, position by position.
+"""
+
+from typing import Protocol
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from ehrgen.data.sequences.vocabulary import MARK_CLASSES, Vocabulary
+from ehrgen.learning.model.class_tree import FORBIDDEN, Forbidden, Hierarchy, Siblings, choose, masked_log_softmax
+
+
+class Distribution(Protocol):
+    """What objectives and the sampler ask of an output distribution; every answer is in nats."""
+
+    def target(
+        self, states: Float[Tensor, "N D"], target: Int[Tensor, " N"], forbidden: Forbidden
+    ) -> tuple[Float[Tensor, " N"], Float[Tensor, "N K"]]: ...
+
+    def symbols(self, states: Float[Tensor, "N D"], forbidden: Forbidden) -> Float[Tensor, "N S"]: ...
+
+    def draw(
+        self, states: Float[Tensor, "N D"], forbidden: Forbidden, generator: torch.Generator
+    ) -> Int[Tensor, " N"]: ...
+
+
+class Factored(nn.Module):
+    """Learned P(class) and learned P(symbol | class): the base form.
+
+    The class logits start at the training frequencies, and so do the logits within each class.
+    """
+
+    def __init__(self, vocabulary: Vocabulary, width: int, within_width: int | None = None) -> None:
+        super().__init__()
+        self.tree = Hierarchy(vocabulary)
+        within_width = within_width or max(8, width // 2)
+        self.class_logits = nn.Linear(width, self.tree.classes)
+        self.within_states = nn.Linear(width, within_width)
+        self.within_weight = nn.Parameter(torch.randn(self.tree.symbols, within_width) * 0.02)
+        counts = torch.tensor([1.0, 1.0, *vocabulary.counts])
+        of_class = torch.zeros(self.tree.classes).index_add_(0, self.tree.symbol_class, counts)
+        self.within_bias = nn.Parameter(counts.log())
+        with torch.no_grad():
+            self.class_logits.bias.copy_(of_class.log() - of_class.log().mean())
+            self.class_logits.weight.normal_(std=0.02)
+
+    def target(
+        self, states: Float[Tensor, "N D"], target: Int[Tensor, " N"], forbidden: Forbidden
+    ) -> tuple[Float[Tensor, " N"], Float[Tensor, "N K"]]:
+        """Log-probability of each target and of every class; only the targets' siblings are scored."""
+        class_log_prob = self.tree.class_log_prob(self.class_logits(states).float(), forbidden)
+        of_target = self.tree.symbol_class[target]
+        siblings = self.tree.siblings(of_target, forbidden)
+        logits = self._within(states, siblings)
+        top = logits.new_full((len(target),), FORBIDDEN).scatter_reduce(0, siblings.row, logits.detach(), "amax")
+        total = torch.zeros_like(top).index_add(0, siblings.row, (logits - top[siblings.row]).exp())
+        chosen = logits[siblings.first + target - self.tree.class_start[of_target]]
+        within = chosen - top - total.log()
+        return class_log_prob.gather(1, of_target[:, None]).squeeze(1) + within, class_log_prob
+
+    def symbols(self, states: Float[Tensor, "N D"], forbidden: Forbidden) -> Float[Tensor, "N S"]:
+        """Log-probability of every symbol."""
+        class_log_prob = self.tree.class_log_prob(self.class_logits(states).float(), forbidden)
+        logits = (self.within_states(states) @ self.within_weight.T).float() + self.within_bias
+        logits[forbidden.at, forbidden.symbol] = FORBIDDEN
+        return class_log_prob[:, self.tree.symbol_class] + self.tree.within_class_log_softmax(logits)
+
+    def draw(self, states: Float[Tensor, "N D"], forbidden: Forbidden, generator: torch.Generator) -> Int[Tensor, " N"]:
+        """One symbol a position: its class first, then one of the class's symbols."""
+        drawn = choose(self.tree.class_log_prob(self.class_logits(states).float(), forbidden), generator)
+        siblings = self.tree.siblings(drawn, forbidden)
+        return siblings.draw(self._within(states, siblings), generator)
+
+    def _within(self, states: Float[Tensor, "N D"], siblings: Siblings) -> Float[Tensor, " R"]:
+        """Logit of each sibling; barred ones FORBIDDEN."""
+        logits = self.within_states(states)[siblings.row].mul(self.within_weight[siblings.symbol]).sum(-1).float()
+        return (logits + self.within_bias[siblings.symbol]).masked_fill(siblings.barred, FORBIDDEN)
+
+
+class CategoryThenUniform(nn.Module):
+    """Learned P(class), then a uniform draw among its codes: the expansion of the analysed system."""
+
+    def __init__(self, vocabulary: Vocabulary, width: int) -> None:
+        super().__init__()
+        self.tree = Hierarchy(vocabulary)
+        self.class_logits = nn.Linear(width, self.tree.classes)
+        nn.init.normal_(self.class_logits.weight, std=0.02)
+
+    def target(
+        self, states: Float[Tensor, "N D"], target: Int[Tensor, " N"], forbidden: Forbidden
+    ) -> tuple[Float[Tensor, " N"], Float[Tensor, "N K"]]:
+        """Log-probability of each target and of every class."""
+        left = self.tree.left(forbidden)
+        class_log_prob = masked_log_softmax(self.class_logits(states).float(), left <= 0)
+        leaf = class_log_prob - left.clamp(min=1).log()
+        return leaf.gather(1, self.tree.symbol_class[target][:, None]).squeeze(1), class_log_prob
+
+    def symbols(self, states: Float[Tensor, "N D"], forbidden: Forbidden) -> Float[Tensor, "N S"]:
+        """Log-probability of every symbol."""
+        left = self.tree.left(forbidden)
+        leaf = masked_log_softmax(self.class_logits(states).float(), left <= 0) - left.clamp(min=1).log()
+        leaf = leaf[:, self.tree.symbol_class]
+        leaf[forbidden.at, forbidden.symbol] = FORBIDDEN
+        return leaf
+
+    def draw(self, states: Float[Tensor, "N D"], forbidden: Forbidden, generator: torch.Generator) -> Int[Tensor, " N"]:
+        """One symbol a position: its class first, then any of the class's symbols."""
+        drawn = choose(self.tree.class_log_prob(self.class_logits(states).float(), forbidden), generator)
+        siblings = self.tree.siblings(drawn, forbidden)
+        even = torch.zeros(len(siblings.row), device=states.device)
+        return siblings.draw(even.masked_fill(siblings.barred, FORBIDDEN), generator)
+
+
+class Flat(nn.Module):
+    """One softmax over all symbols; the class probability is the sum of its symbols'."""
+
+    def __init__(self, vocabulary: Vocabulary, width: int) -> None:
+        super().__init__()
+        self.tree = Hierarchy(vocabulary)
+        self.logits = nn.Linear(width, self.tree.symbols)
+        counts = torch.tensor([1.0, 1.0, *vocabulary.counts])
+        with torch.no_grad():
+            self.logits.bias.copy_(counts.log() - counts.log().mean())
+            self.logits.weight.normal_(std=0.02)
+
+    def target(
+        self, states: Float[Tensor, "N D"], target: Int[Tensor, " N"], forbidden: Forbidden
+    ) -> tuple[Float[Tensor, " N"], Float[Tensor, "N K"]]:
+        """Log-probability of each target and of every class."""
+        leaf = self.symbols(states, forbidden)
+        classes = leaf.new_zeros(len(leaf), self.tree.classes)
+        classes = classes.index_add(1, self.tree.symbol_class, leaf.exp())
+        floor = torch.finfo(leaf.dtype).tiny
+        return leaf.gather(1, target[:, None]).squeeze(1), classes.clamp(min=floor).log()
+
+    def symbols(self, states: Float[Tensor, "N D"], forbidden: Forbidden) -> Float[Tensor, "N S"]:
+        """Log-probability of every symbol."""
+        logits = self.logits(states).float()
+        barred = torch.zeros_like(logits, dtype=torch.bool)
+        barred[forbidden.at, forbidden.symbol] = True
+        barred[:, :MARK_CLASSES] = forbidden.opens_visit[:, None]
+        return masked_log_softmax(logits, barred)
+
+    def draw(self, states: Float[Tensor, "N D"], forbidden: Forbidden, generator: torch.Generator) -> Int[Tensor, " N"]:
+        """One symbol a position."""
+        return choose(self.symbols(states, forbidden), generator)
+
+
+DISTRIBUTIONS = {"factored": Factored, "flat": Flat, "category": CategoryThenUniform}

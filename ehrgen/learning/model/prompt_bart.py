@@ -1,0 +1,224 @@
+"""Prompt-conditioned BART: age and sex become prompt vectors, decoder states become distributions.
+
+Axes: B patients, T decoder inputs, E encoder inputs, N real positions, L those and the prompts'.
+D state, P prompt vectors.
+"""
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from transformers import BartConfig, BartModel
+from transformers.modeling_outputs import BaseModelOutputWithPastAndCrossAttentions
+
+from ehrgen.core.files import replacing
+from ehrgen.data.cohort import AGE_BRACKETS, SEXES
+from ehrgen.data.sequences.vocabulary import PAD, Vocabulary
+from ehrgen.learning.batches import Batch, similar
+from ehrgen.learning.machine.device import Machine
+from ehrgen.learning.model import packing
+from ehrgen.learning.model.backbone import ModelError, backbone
+from ehrgen.learning.model.class_tree import Forbidden, categories
+from ehrgen.learning.model.distribution import DISTRIBUTIONS
+from ehrgen.learning.model.packing import Layout, Prefixed
+from ehrgen.learning.model.prompts import PROMPTS, CategoryVectors, Prompt
+from ehrgen.learning.model.readout import Readout
+from ehrgen.learning.settings import ModelSettings
+
+
+@dataclass(frozen=True)
+class Output:
+    """What objectives see: log-probabilities (nats) of targets and classes, and the logits of the heads."""
+
+    target_log_prob: Float[Tensor, " N"]
+    class_log_prob: Float[Tensor, "N K"]
+    age_logits: Float[Tensor, "N 6"]
+    sex_logits: Float[Tensor, "B 2"]
+
+    @cached_property
+    def categories(self) -> Float[Tensor, "N C"]:
+        """P(category | a code comes next), taken once for all objectives that ask for it."""
+        return categories(self.class_log_prob)
+
+
+class PromptBart(nn.Module):
+    """BART whose encoder and decoder can be prefixed with demographic prompts, two heads, one distribution."""
+
+    def __init__(
+        self,
+        settings: ModelSettings,
+        vocabulary: Vocabulary,
+        max_tokens: int,
+        sex_pool: str,
+        bart: BartModel | None = None,
+    ) -> None:
+        super().__init__()
+        self.settings, self.vocabulary = settings, vocabulary
+        self.max_tokens, self.sex_pool = max_tokens, sex_pool
+        self.bart = backbone(settings, len(vocabulary), max_tokens) if bart is None else bart
+        width = self.bart.config.d_model
+        self.encoder_prompt = Prompt(settings.prompt_width, width) if settings.prompt_encoder else None
+        self.decoder_prompt = Prompt(settings.prompt_width, width) if settings.prompt_decoder else None
+        self.readout = Readout(settings, vocabulary, width)
+        self.age_head = _head(width, len(AGE_BRACKETS))
+        self.sex_head = _head(width, len(SEXES))
+        self.category = CategoryVectors(vocabulary, width) if settings.hierarchy != "flat" else None
+        self.distribution = DISTRIBUTIONS[settings.hierarchy](vocabulary, width)
+
+    def placed(self, machine: Machine) -> "PromptBart":
+        """This model on that machine's device, with its attention."""
+        self.bart.set_attn_implementation(machine.attention)
+        return self.to(machine.device)
+
+    def encode(
+        self, tokens: Int[Tensor, "B E"], age: Float[Tensor, " B"] | None, sex: Int[Tensor, " B"] | None
+    ) -> tuple[Float[Tensor, "B PE D"], Bool[Tensor, "B PE"]]:
+        """Encoder states and their mask; without demographics the prompt is left out."""
+        vectors, mask = self._prefixed(self.encoder_prompt, tokens, age, sex)
+        attention_mask = None if bool(mask.all()) else mask.long()
+        states = self.bart.encoder(inputs_embeds=vectors, attention_mask=attention_mask).last_hidden_state
+        return states, mask
+
+    def decode(
+        self,
+        tokens: Int[Tensor, "B T"],
+        age: Float[Tensor, " B"] | None,
+        sex: Int[Tensor, " B"] | None,
+        encoded: tuple[Float[Tensor, "B PE D"], Bool[Tensor, "B PE"]],
+        **cache: object,
+    ) -> BaseModelOutputWithPastAndCrossAttentions:
+        """Decoder states of prompt and tokens (causal, so right padding needs no mask), and the cache if asked."""
+        states, mask = encoded
+        vectors, _ = self._prefixed(self.decoder_prompt, tokens, age, sex)
+        return self.bart.decoder(
+            inputs_embeds=vectors,
+            encoder_hidden_states=states,
+            encoder_attention_mask=None if bool(mask.all()) else mask.long(),
+            **cache,
+        )
+
+    def forward(self, batch: Batch, forbid_used: bool = True) -> Output:
+        states, at = self._packed(batch)
+        flat = at.tokens(states)
+        of_patient = self.readout.patients(batch.age, batch.sex)
+        of_patient = None if of_patient is None else of_patient[batch.patient]
+        read = self.readout(flat, of_patient, batch.used_at, batch.used_symbol)
+        target_log_prob, class_log_prob = self.distribution.target(read, batch.target, forbidden(batch, forbid_used))
+        return Output(
+            target_log_prob=target_log_prob,
+            class_log_prob=class_log_prob,
+            age_logits=self.age_head(flat).float(),
+            sex_logits=self.sex_head(self._pooled(states, at, batch)).float(),
+        )
+
+    def _packed(self, batch: Batch) -> tuple[Float[Tensor, "L D"], Prefixed]:
+        """Decoder states of all patients in one pass without padding, equal to those of `encode` and `decode`."""
+        seen = batch.encoder != PAD
+        given, written = torch.stack([seen.sum(1), batch.real.sum(1)]).cpu().numpy()
+        groups = similar(written)
+        vectors, own = self._joined(self.encoder_prompt, batch, batch.encoder[seen], given, similar(given))
+        encoded = packing.encode(self.bart.encoder, vectors, own.layout)
+        read = Layout.of(given + own.prompts, groups, batch.inputs.device)
+        vectors, at = self._joined(self.decoder_prompt, batch, batch.inputs[batch.real], written, groups)
+        return packing.decode(self.bart.decoder, vectors, at.layout, encoded, read), at
+
+    def _joined(
+        self, prompt: Prompt | None, batch: Batch, tokens: Int[Tensor, " N"], lengths: np.ndarray, groups: list
+    ) -> tuple[Float[Tensor, "L D"], Prefixed]:
+        """Prompt and token vectors on one flat axis."""
+        at = Prefixed.of(lengths, 0 if prompt is None else PROMPTS, groups, tokens.device)
+        vectors = self._embedded(tokens)
+        return at.joined(None if prompt is None else prompt(batch.age, batch.sex).to(vectors.dtype), vectors), at
+
+    def shared_parameters(self) -> list[nn.Parameter]:
+        """The parameters every objective can reach: BART and the prompts, not the heads or what reads the states."""
+        own = ("age_head.", "sex_head.", "readout.", "distribution.")
+        return [p for name, p in self.named_parameters() if not name.startswith(own)]
+
+    def _pooled(self, states: Float[Tensor, "L D"], at: Prefixed, batch: Batch) -> Float[Tensor, "B D"]:
+        """Mean state over code positions, or over every position, prompts included, as analysed."""
+        chosen, patient = at.token[batch.reads_code], batch.patient[batch.reads_code]
+        if self.sex_pool == "all":
+            chosen, patient = slice(None), at.layout.patient
+        count = torch.bincount(patient, minlength=len(batch.sex))
+        total = states.new_zeros(len(batch.sex), states.shape[1]).index_add(0, patient, states[chosen])
+        return total / count[:, None]
+
+    def _prefixed(
+        self,
+        prompt: Prompt | None,
+        tokens: Int[Tensor, "B T"],
+        age: Float[Tensor, " B"] | None,
+        sex: Int[Tensor, " B"] | None,
+    ) -> tuple[Float[Tensor, "B PT D"], Bool[Tensor, "B PT"]]:
+        vectors = self._embedded(tokens)
+        mask = tokens != PAD
+        if prompt is None or age is None or sex is None:
+            return vectors, mask
+        prefix = prompt(age, sex).to(vectors.dtype)
+        return torch.cat([prefix, vectors], 1), torch.cat([mask.new_ones(len(mask), PROMPTS), mask], 1)
+
+    def _embedded(self, tokens: Int[Tensor, "..."]) -> Float[Tensor, "... D"]:
+        vectors = self.bart.shared(tokens)
+        return vectors if self.category is None else vectors + self.category(tokens)
+
+    def save(self, folder: Path) -> None:
+        """Write model.safetensors, vocabulary.json and config.json: all that `load` needs."""
+        with replacing(folder) as temporary:
+            temporary.mkdir()
+            # BART ties its two embedding tables to `shared`; one copy is enough and safetensors allows no more.
+            save_file(self.untied_state(), temporary / "model.safetensors")
+            self.vocabulary.save(temporary / "vocabulary.json")
+            config = {
+                "settings": self.settings.model_dump(),
+                "max_tokens": self.max_tokens,
+                "sex_pool": self.sex_pool,
+                "bart": {k: v for k, v in self.bart.config.to_diff_dict().items() if k != "transformers_version"},
+            }
+            text = json.dumps(config, indent=1, sort_keys=True)
+            (temporary / "config.json").write_text(text + "\n", encoding="utf-8")
+
+    def untied_state(self) -> dict[str, Tensor]:
+        """Every distinct tensor of the state once, by name."""
+        tied = ("bart.encoder.embed_tokens.weight", "bart.decoder.embed_tokens.weight")
+        return {k: v.detach().contiguous() for k, v in self.state_dict().items() if k not in tied}
+
+    def load_untied(self, state: dict[str, Tensor]) -> None:
+        """Set the weights from `untied_state`.
+
+        Raises:
+            ModelError: If names are missing or unknown.
+        """
+        found = self.load_state_dict(state, strict=False)
+        missing = [k for k in found.missing_keys if not k.endswith("embed_tokens.weight")]
+        if missing or found.unexpected_keys:
+            raise ModelError(f"weights do not fit: missing {missing}, unknown {found.unexpected_keys}")
+
+
+def load(folder: Path) -> PromptBart:
+    """The model saved in `folder`, in evaluation mode, on the CPU."""
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    settings = ModelSettings(**config["settings"])
+    vocabulary = Vocabulary.load(folder / "vocabulary.json")
+    bart = BartModel(BartConfig(**config["bart"]))  # a pretrained one has its own size, not that of the settings
+    model = PromptBart(settings, vocabulary, config["max_tokens"], config["sex_pool"], bart)
+    model.load_untied(load_file(folder / "model.safetensors"))
+    return model.eval()
+
+
+def forbidden(batch: Batch, forbid_used: bool) -> Forbidden:
+    """The restrictions at each position of a batch; without `forbid_used` only empty visits are barred."""
+    none = batch.used_at[:0]
+    at, symbol = (batch.used_at, batch.used_symbol) if forbid_used else (none, none)
+    return Forbidden(at, symbol, batch.opens_visit)
+
+
+def _head(width: int, classes: int) -> nn.Module:
+    hidden = max(16, width // 3)
+    return nn.Sequential(nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, classes))

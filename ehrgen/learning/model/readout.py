@@ -1,0 +1,56 @@
+"""What the output distribution reads besides the decoder's state: the patient, and what the visit already holds.
+
+Both reach the state through attention too, but late and blurred: a small model given few patients goes on writing
+women's codes for men, and siblings of a code it has just written. Added to the state, each is one step from the
+logits of every category.
+
+Axes: B patients, N positions, D state, J pairs of (position, code already in its visit).
+"""
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from ehrgen.data.sequences.vocabulary import Vocabulary
+from ehrgen.learning.model.prompts import Prompt
+from ehrgen.learning.settings import ModelSettings
+
+
+class Readout(nn.Module):
+    """Decoder states plus a vector of demographics (`prompt_output`) and one a category held (`visit_output`).
+
+    Both start at nothing, so that a switch changes no other initial weight's effect.
+    """
+
+    def __init__(self, settings: ModelSettings, vocabulary: Vocabulary, width: int) -> None:
+        super().__init__()
+        self.register_buffer("symbol_class", torch.from_numpy(vocabulary.symbol_class).long(), persistent=False)
+        self.prompt = self.visit = None
+        if settings.prompt_output:
+            self.prompt = Prompt(settings.prompt_width, width)
+            for last in (self.prompt.age[-1], self.prompt.sex[-1]):
+                nn.init.zeros_(last.weight)
+                nn.init.zeros_(last.bias)
+        if settings.visit_output:
+            self.visit = nn.Embedding(len(vocabulary.class_size), width)
+            nn.init.normal_(self.visit.weight, std=0.02)
+
+    def patients(self, age: Float[Tensor, " B"] | None, sex: Int[Tensor, " B"] | None) -> Float[Tensor, "B D"] | None:
+        """What demographics add to each state of a patient; None where there are none to read."""
+        if self.prompt is None or age is None or sex is None:
+            return None
+        return self.prompt(age, sex).sum(dim=1)
+
+    def forward(
+        self,
+        states: Float[Tensor, "N D"],
+        of_patient: Float[Tensor, "N D"] | None,
+        used_at: Int[Tensor, " J"],
+        used_symbol: Int[Tensor, " J"],
+    ) -> Float[Tensor, "N D"]:
+        if of_patient is not None:
+            states = states + of_patient.to(states.dtype)
+        if self.visit is not None:
+            vectors = self.visit(self.symbol_class[used_symbol])
+            states = states.index_add(0, used_at, vectors.to(states.dtype))
+        return states

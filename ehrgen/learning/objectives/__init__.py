@@ -1,0 +1,1 @@
+"""What can be minimised: one pure function a loss."""

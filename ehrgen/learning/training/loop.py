@@ -1,0 +1,252 @@
+"""The training loop: multiply objectives by their weights, sum, step; one checkpoint an epoch."""
+
+import math
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import asdict
+
+import numpy as np
+import torch
+from torch.nn.utils import clip_grad_norm_
+from tqdm import tqdm
+
+from ehrgen.data.sequences.cooccurrence import Cooccurrence
+from ehrgen.data.sequences.sequences import Sequences
+from ehrgen.learning.batches import Batch, batches, steps
+from ehrgen.learning.machine import processes
+from ehrgen.learning.machine.device import Machine
+from ehrgen.learning.model.prompt_bart import PromptBart
+from ehrgen.learning.objectives import table as objectives
+from ehrgen.learning.settings import Recipe
+from ehrgen.learning.training import gradients
+from ehrgen.learning.training import parts as partition
+from ehrgen.learning.training.checkpoint import Checkpoint
+from ehrgen.learning.training.history import Epoch, Row
+from ehrgen.learning.training.optimizer import adamw, pace
+from ehrgen.learning.training.probes import Probes, leaks
+from ehrgen.learning.training.schedules import Schedules
+from ehrgen.learning.training.weighting import SCHEMES
+
+MEASURE_EVERY = 30
+"""Steps between gradient measurements, which take one backward pass an objective instead of one in all; what that and
+the probes add to a training is in benchmarks/RESULTS.md."""
+
+
+class TrainingError(ValueError):
+    """Training cannot go on; the message says at which step and why."""
+
+
+def train(
+    recipe: Recipe,
+    sequences: Sequences,
+    matrices: dict[str, Cooccurrence],
+    machine: Machine,
+    checkpoint: Checkpoint,
+) -> tuple[PromptBart, list[Row]]:
+    """The trained model, in evaluation mode, and the history of every objective.
+
+    Randomness restarts from (seed, epoch) at each epoch, so that a run resumed from a checkpoint ends with the
+    same weights as an uninterrupted one. Several processes take the same steps together and end with the same weights.
+    """
+    learner = Learner(recipe, sequences, matrices, machine)
+    learner.restore(checkpoint)
+    first = learner.rows[-1].epoch + 1 if learner.rows else 1
+    with tqdm(
+        total=recipe.train.epochs,
+        initial=first - 1,
+        unit="epoch",
+        mininterval=1,
+        leave=False,
+        disable=None if processes.first() else True,
+    ) as bar:
+        for epoch in range(first, recipe.train.epochs + 1):
+            added = learner.epoch(epoch)
+            if not processes.first():
+                continue
+            checkpoint.save(learner.model, learner.optimizer, learner.scheme, learner.rows)
+            bar.set_postfix({row.objective: f"{row.value:.3f}" for row in added}, refresh=False)
+            bar.update()
+            parts = " ".join(f"{row.objective}={row.value:.4f} ({row.share:.1%})" for row in added)
+            tqdm.write(f"epoch {epoch}: {parts} validation_nll={added[0].validation_nll:.4f}")
+    return learner.model.eval(), learner.rows
+
+
+class Learner:
+    """A model, its optimizer, its data, the weighting of its objectives, and the history so far."""
+
+    def __init__(
+        self, recipe: Recipe, sequences: Sequences, matrices: dict[str, Cooccurrence], machine: Machine
+    ) -> None:
+        self.recipe, self.machine = recipe, machine
+        settings = recipe.train
+        ordered = sequences.by_frequency() if settings.order == "frequency" else sequences
+        self.training, self.validation = ordered.of_split("train"), ordered.of_split("validation")
+        torch.manual_seed(recipe.seed)
+        longest = int(np.diff(sequences.offsets).max())
+        model = PromptBart(recipe.model, sequences.vocabulary, longest, recipe.loss.sex_pool)
+        self.model = model.placed(machine)
+        self.objectives = objectives.build(recipe.loss, self.training, matrices, machine.device)
+        self.scheme = SCHEMES[recipe.loss.weighting]({name: recipe.loss.weights()[name] for name in self.objectives})
+        self.schedules = Schedules(recipe.loss.schedules, self.training, recipe.loss.age_form)
+        self.rows: list[Row] = []
+        self.warned: set[str] = set()
+        self.probes = Probes(recipe, self.training, self.validation, self.objectives, machine)
+        self.optimizer = adamw(self.model, settings)
+        per_epoch = steps(self.training, settings.batch_tokens)
+        self.steps_per_epoch, self.total_steps = per_epoch, per_epoch * settings.epochs
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Continue from a checkpoint if there is one."""
+        self.rows = checkpoint.restore(self.model, self.optimizer, self.scheme)
+
+    def epoch(self, number: int) -> list[Row]:
+        """One pass over the training split; its rows, also added to the history."""
+        torch.manual_seed(_mix(self.recipe.seed, number, processes.number()))
+        rng = np.random.default_rng([self.recipe.seed, number])
+        self.model.train()
+        self.scheme.begin(self._past())
+        tally = Epoch()
+        step = (number - 1) * self.steps_per_epoch
+        for batch in self._batches(rng):
+            self.step(step, batch.to(self.machine.device), tally)
+            step += 1
+        if silent := set(self.objectives) - set(tally.value.mean):
+            raise TrainingError(f"epoch {number}: no batch gave {', '.join(sorted(silent))} anything to score")
+        facts = self.probes.measure(self.model)
+        self._warn(tally.constants(number) | leaks(number, facts, tally.weight.mean))
+        columns = {name: asdict(found) for name, found in facts.items()}
+        added = tally.rows(number, self.validation_nll(), columns)
+        self.rows += added
+        return added
+
+    def step(self, step: int, batch: Batch, tally: Epoch) -> None:
+        """One update along the weighted sum, or along what the scheme makes of the objectives' own gradients.
+
+        The latter every MEASURE_EVERY steps of an epoch, to measure them, and always if the scheme needs them.
+        """
+        settings = self.recipe.train
+        for group in self.optimizer.param_groups:
+            group["lr"] = settings.learning_rate * pace(step, self.total_steps, settings.warmup)
+        self.optimizer.zero_grad(set_to_none=True)
+        weights = self.weights(step)
+        own = self.scheme.every_step or self._measures(step)
+        losses = self.losses(batch)
+        values = {name: float(loss.detach()) for name, loss in losses.items()}
+        values = processes.agreed(values, self.machine.device)
+        _refuse_nonfinite(values, step, batch)
+        tally.add(values, weights, batch.weight)
+        norms = None
+        if own:
+            measured = gradients.Sums.of(self.model, self.objectives)
+            measured.add(losses, batch.weight)
+            measured.sum_over_processes()
+            norms = self._attribute(measured, values, weights, step, tally)
+        else:
+            _descend(losses, weights, batch.weight, step)
+            processes.sum_gradients(self.model.parameters())
+        norm = float(clip_grad_norm_(self.model.parameters(), settings.clip))
+        if not math.isfinite(norm):
+            shape = tuple(batch.inputs.shape)
+            raise TrainingError(f"step {step}: gradient norm of the total is {norm}; batch of shape {shape}")
+        self.optimizer.step()
+        active = {name: value for name, value in values.items() if weights[name] > 0}
+        self.scheme.learn(active, norms)
+
+    def weights(self, step: int) -> dict[str, float]:
+        """The multiplier of each objective at a step: what the scheme says times what the schedule says.
+
+        Raises:
+            TrainingError: If all are 0.
+        """
+        factors = self.schedules.factors(step / self.steps_per_epoch, self._past())
+        weights = {name: weight * factors[name] for name, weight in self.scheme.weights().items()}
+        if not any(weights.values()):
+            raise TrainingError(f"step {step}: loss.schedules leave no weight above 0: {', '.join(weights)}")
+        return weights
+
+    def _past(self) -> dict[str, list[float]]:
+        """The values of each objective in the whole epochs so far."""
+        return {name: [row.value for row in self.rows if row.objective == name] for name in self.objectives}
+
+    def _attribute(
+        self, measured: gradients.Sums, values: dict[str, float], weights: dict[str, float], step: int, tally: Epoch
+    ) -> dict[str, float]:
+        """The norms of the measured gradients; counts them, and makes of them the gradient to descend along."""
+        norms = measured.norms()
+        self.scheme.require_paths(values, norms)
+        tally.add_gradients(norms, measured.cosines(), weights, values)
+        rng = np.random.default_rng([self.recipe.seed, step, 0])
+        total = self.scheme.combined(measured.matrix, weights, measured.shared, rng)
+        active = [name for name in values if weights[name] > 0]
+        if active and not any(measured.reached[name] for name in active):
+            raise _without_path(step, active)
+        measured.assign(total, active)
+        return norms
+
+    def _warn(self, found: dict[str, str]) -> None:
+        """Say in the log what is wrong with an objective, the first time."""
+        for name, text in found.items():
+            if name not in self.warned and processes.first():
+                tqdm.write(f"warning: {text}")
+        self.warned |= found.keys()
+
+    def _measures(self, step: int) -> bool:
+        return step % self.steps_per_epoch % MEASURE_EVERY == 0
+
+    def losses(self, batch: Batch) -> dict[str, torch.Tensor]:
+        """The unweighted objectives on a batch, without those that have nothing to score in it."""
+        with self.machine.autocast():
+            settings = self.recipe.train
+            out = partition.output(self.model, batch, settings.mask_repeats, settings.accumulation)
+            losses = {}
+            for name, objective in self.objectives.items():
+                with suppress(objectives.NothingToScoreError):
+                    losses[name] = objective(out, batch)
+            return losses
+
+    @torch.no_grad()
+    def validation_nll(self) -> float:
+        """Nats per symbol of the validation split when the encoder sees what it sees while sampling."""
+        self.model.eval()
+        rng = np.random.default_rng(0)
+        held_out = self.validation.shuffled(rng) if self.recipe.train.order == "shuffled" else self.validation
+        total = seen = 0.0
+        for batch in batches(held_out, self.recipe.train.batch_tokens):
+            with self.machine.autocast():
+                out = self.model(batch.to(self.machine.device), forbid_used=self.recipe.train.mask_repeats)
+            total -= float(out.target_log_prob.sum())
+            seen += len(out.target_log_prob)
+        return total / seen
+
+    def _batches(self, rng: np.random.Generator) -> Iterator[Batch]:
+        settings = self.recipe
+        ordered = self.training.shuffled(rng) if settings.train.order == "shuffled" else self.training
+        return batches(
+            ordered, settings.train.batch_tokens, settings.model.encoder_input, settings.model.corruption, rng
+        )
+
+
+def _mix(seed: int, epoch: int, process: int) -> int:
+    """A seed of its own for each; that of process 0 is that of a process alone."""
+    return int(np.random.SeedSequence([seed, epoch, *[process] * (process > 0)]).generate_state(1)[0])
+
+
+def _descend(losses: dict[str, torch.Tensor], weights: dict[str, float], share: float, step: int) -> None:
+    """Add the gradient of a batch's weighted sum to the parameters; what has no weight now costs nothing."""
+    active = {name: loss for name, loss in losses.items() if weights[name] > 0}
+    if not active:
+        return
+    total = sum(weights[name] * loss for name, loss in active.items())
+    if not total.requires_grad:
+        raise _without_path(step, active)
+    (share * total).backward()
+
+
+def _without_path(step: int, active: Iterable[str]) -> TrainingError:
+    return TrainingError(f"step {step}: no objective with a weight reaches a parameter: {', '.join(active)}")
+
+
+def _refuse_nonfinite(values: dict[str, float], step: int, batch: Batch) -> None:
+    bad = [f"{name}={value}" for name, value in values.items() if not math.isfinite(value)]
+    if bad:
+        raise TrainingError(f"step {step}: {', '.join(bad)}; batch of shape {tuple(batch.inputs.shape)}")

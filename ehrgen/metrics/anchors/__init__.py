@@ -1,0 +1,1 @@
+"""Reference generators, whose faults are known."""

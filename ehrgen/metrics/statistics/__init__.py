@@ -1,0 +1,1 @@
+"""Measures of agreement and small models, that know nothing of patients."""

@@ -1,0 +1,1 @@
+"""Which metrics there are, and their numbers as files."""

@@ -1,0 +1,117 @@
+"""What is compared: base sections plus the sparse overrides of each variant, checked before training."""
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, field_validator
+from ruamel.yaml import YAML
+
+from ehrgen.core.files import replacing
+from ehrgen.core.params import ParamsError, Settings, parse, section
+
+NAME_PATTERN = r"[a-z0-9_]+"  # what DVC accepts in a stage name such as train@lm_only-0
+
+Schemas = Mapping[str, type[Settings]]
+
+
+class AblationSettings(Settings):
+    """`reference` is what every variant is compared with; `headline` is the variant of reports/headline.json."""
+
+    run: list[str] = Field(min_length=1)
+    seeds: list[int] = Field(min_length=1)
+    reference: str
+    headline: str
+
+    @field_validator("run", "seeds")
+    @classmethod
+    def _unique(cls, values: list) -> list:
+        if len(set(values)) != len(values):
+            raise ValueError("must not repeat an entry")
+        return values
+
+
+def resolve(content: dict[str, Any], schemas: Schemas, where: str) -> dict[str, dict[str, dict[str, Any]]]:
+    """Variant -> section -> the complete, typed configuration it is trained and sampled with.
+
+    Every variant under `variants` is resolved, run or not, so that a typo shows on the day it is made.
+    Numbers have the type of their setting: `-S loss.cooccur=0` and `0.0` give the same configuration.
+
+    Args:
+        schemas: The sections that a variant may override, each with its settings.
+        where: Name of the file, for messages.
+
+    Raises:
+        ParamsError: If a base section or a variant has an unknown section, an unknown key or a bad value.
+    """
+    base = {name: section(content, name, schema, where).model_dump() for name, schema in schemas.items()}
+    variants = _mapping(content.get("variants"), f"{where}: variants", "variants")
+    return {name: _effective(name, overrides, base, schemas, where) for name, overrides in variants.items()}
+
+
+def save(effective: dict[str, dict[str, dict[str, Any]]], target: Path) -> None:
+    """Write `effective`, one sorted key a line, so that git and `dvc params diff` show single values.
+
+    As YAML 1.1, the dialect in which readers of both versions take 1.0e-05 for a number.
+    """
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style = False
+    yaml.version = (1, 1)
+    with replacing(target) as temporary, temporary.open("w", encoding="utf-8") as stream:
+        yaml.dump({"effective": effective}, stream)
+
+
+def check_sections(content: dict[str, Any], known: Iterable[str], where: str) -> None:
+    """Raise ParamsError for a section of the file that nothing reads, listing those that are read."""
+    for name in content:
+        if name not in set(known):
+            raise ParamsError(f"{where}: unknown section '{name}'; known sections: {', '.join(sorted(known))}")
+
+
+def check_ablation(ablation: AblationSettings, variants: Iterable[str], where: str) -> None:
+    """Raise ParamsError if a variant that is to run, to compare with or to headline is unknown or not run."""
+    known = sorted(variants)
+    for name in [*ablation.run, ablation.reference, ablation.headline]:
+        if name not in known:
+            raise ParamsError(f"{where}: ablation: unknown variant '{name}'; known variants: {', '.join(known)}")
+    for key in ("reference", "headline"):
+        name = getattr(ablation, key)
+        if name not in ablation.run:
+            raise ParamsError(
+                f"{where}: ablation.{key}: '{name}' is not among the variants that run "
+                f"({', '.join(ablation.run)}); add it to ablation.run or choose one of those"
+            )
+
+
+def dropped(folder: Path, ablation: AblationSettings) -> list[Path]:
+    """Results `folder/VARIANT/SEED.*` of variants and seeds that are no longer part of the ablation.
+
+    They are files in git, which DVC neither removes nor ignores: left there, `compare` would report them.
+    """
+    seeds = {str(seed) for seed in ablation.seeds}
+    found = (path for path in folder.glob("*/*") if path.is_file())
+    return sorted(path for path in found if path.parent.name not in ablation.run or path.stem not in seeds)
+
+
+def _effective(
+    name: Any, overrides: Any, base: dict[str, dict[str, Any]], schemas: Schemas, where: str
+) -> dict[str, dict[str, Any]]:
+    if not (isinstance(name, str) and re.fullmatch(NAME_PATTERN, name)):
+        raise ParamsError(f"{where}: variants: bad name {name!r}; use lower-case letters, digits and _")
+    place = f"{where}: variants.{name}"
+    overrides = _mapping(overrides, place, "sections")
+    for part in overrides:
+        if part not in schemas:
+            raise ParamsError(f"{place}: unknown section '{part}'; a variant may override {', '.join(sorted(schemas))}")
+    changed = {part: _mapping(values, f"{place}.{part}", "settings") for part, values in overrides.items()}
+    return {
+        part: parse(base[part] | changed.get(part, {}), schema, f"{place}.{part}").model_dump()
+        for part, schema in schemas.items()
+    }
+
+
+def _mapping(value: Any, place: str, of: str) -> dict[Any, Any]:
+    if not isinstance(value, dict):
+        raise ParamsError(f"{place}: expected a mapping of {of}, found {value!r}; write {{}} for none")
+    return value

@@ -1,0 +1,64 @@
+from pathlib import Path
+
+import pytest
+
+from ehrgen.core.files import replacing
+
+
+def test_a_file_appears_whole_and_nothing_else_stays(tmp_path):
+    target = tmp_path / "new" / "report.json"
+    with replacing(target) as temporary:
+        temporary.write_text("{}")
+        assert not target.exists() and temporary.name == target.name
+    assert target.read_text() == "{}"
+    assert [path.name for path in target.parent.iterdir()] == ["report.json"]
+
+
+def test_an_error_leaves_the_old_file_and_no_rest(tmp_path):
+    target = tmp_path / "report.json"
+    target.write_text("old")
+    with pytest.raises(RuntimeError), replacing(target) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert target.read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["report.json"]
+
+
+def test_a_folder_replaces_a_folder_whole(tmp_path):
+    target = tmp_path / "cohort"
+    target.mkdir()
+    (target / "old").write_text("old")
+    with replacing(target) as temporary:
+        temporary.mkdir()
+        (temporary / "new").write_text("new")
+    assert [path.name for path in target.iterdir()] == ["new"]
+
+
+def test_an_error_leaves_the_old_folder(tmp_path):
+    target = tmp_path / "cohort"
+    target.mkdir()
+    (target / "old").write_text("old")
+    with pytest.raises(RuntimeError), replacing(target) as temporary:
+        temporary.mkdir()
+        raise RuntimeError
+    assert [path.name for path in target.iterdir()] == ["old"]
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_link_to_a_folder_is_replaced_not_followed(tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    target: Path = tmp_path / "cohort"
+    target.symlink_to(elsewhere)
+    with replacing(target) as temporary:
+        temporary.write_text("new")
+    assert not target.is_symlink() and target.read_text() == "new" and elsewhere.is_dir()
+
+
+def test_keeps_the_old_folder_when_nothing_new_was_written(tmp_path: Path) -> None:
+    old = tmp_path / "out"
+    old.mkdir()
+    (old / "a.txt").write_text("kept")
+    with pytest.raises(FileNotFoundError, match="nothing was written"), replacing(old):
+        pass
+    assert (old / "a.txt").read_text() == "kept"

@@ -1,0 +1,113 @@
+from ehrgen.findings.statistics.comparison import compare
+from ehrgen.findings.statistics.costs import Cost
+from ehrgen.findings.statistics.intervals import Estimate
+from ehrgen.findings.text.ablation_md import report
+from ehrgen.findings.verdicts.losses import Verdict
+from ehrgen.metrics.table.suite import Scores
+
+SPLIT = {"leaky": 2, "healthy": 1}
+VACUOUS = {"sex_violations": "vacuous: no synthetic code carries a rule on sex"}
+
+
+def run(coverage: float, **not_judged: str) -> Scores:
+    return Scores({"coverage": coverage}, not_judged, 3000)
+
+
+RUNS = {
+    "base": {0: run(0.90), 1: run(0.91), 2: run(0.92)},
+    "worse": {0: run(0.50), 1: run(0.52), 2: run(0.51)},
+    "same": {0: run(0.91, **VACUOUS), 1: run(0.90, **VACUOUS), 2: run(0.93, **VACUOUS)},
+}
+ANCHORS = {"collapsed": run(0.1), "floor": run(1.0), "independent_codes": run(0.8)}
+MARGINS = {"coverage": 0.04}
+OBJECTIVES = {"base": {"lm": {"value": 2.5, "weight": 1.0}, "sex": {"value": 0.25}}, "worse": {}, "same": {}}
+CHANGED = {"worse": {"loss.age": 0.0}, "same": {}}
+
+
+def text(runs=RUNS, anchors=ANCHORS, seeds=(0, 1, 2), reference="base") -> str:
+    return report(compare(runs, anchors, MARGINS, list(runs), seeds, reference), OBJECTIVES, CHANGED, {}, {})
+
+
+def row(start: str, after: str, whole: str) -> list[str]:
+    """The cells of the first line that starts with a cell, after a heading."""
+    lines = whole[whole.index(after) :].splitlines()
+    line = next(one for one in lines if one.startswith(f"| {start} "))
+    return [part.strip() for part in line.split("|")[2:-1]]
+
+
+def test_means_with_the_anchors_below():
+    whole = text()
+    assert row("base", "### Collapse", whole)[0] == "0.910 ± 0.025"
+    assert row("*floor*", "### Collapse", whole)[0] == "1 (0.04)"
+    lines = whole[whole.index("### Collapse") : whole.index("### Validity")].splitlines()
+    owners = [line.split("|")[1].strip() for line in lines if line.startswith("| ")]
+    assert owners == ["", "base", "worse", "same", "*floor*", "*collapsed*", "*independent_codes*"]
+
+
+def test_differences_are_marked_and_counted():
+    whole = text()
+    part = whole[whole.index("## Differences") : whole.index("## Skill")]
+    collapse = part[part.index("coverage") :]
+    assert row("worse", "coverage", collapse)[0] == "-0.400 ± 0.025 *"
+    assert row("same", "coverage", collapse)[0] == "+0.003 ± 0.029 ≈"
+    assert row("*margin*", "coverage", collapse)[0] == "± 0.04"
+    assert "Of 2 differences: 1 differs (*), 0 slight (*≈), 1 equivalent (≈), 0 undecided." in whole
+
+
+def test_equal_runs_are_no_finding():
+    whole = text({"base": RUNS["base"], "same": RUNS["base"]})
+    assert "Of 1 differences: 0 differs (*), 0 slight (*≈), 1 equivalent (≈), 0 undecided." in whole
+    assert "+0 ± 0 ≈" in whole
+
+
+def test_skill_variants_objectives_and_words():
+    whole = text()
+    assert row("coverage =", "## Skill", whole) == ["0.55", "-1.45", "0.57"]
+    assert "- **worse**: loss.age 0.0" in whole and "- **same**: the same configuration" in whole
+    assert row("base lm", "## Objectives", whole) == ["2.5", "1"]
+    assert row("base sex", "## Objectives", whole) == ["0.25", "–"]
+    assert "sex_violations: vacuous: no synthetic code carries a rule on sex (same)" in whole
+    assert row("same", "### Validity", whole)[0] == "vacuous"
+    assert row("base", "### Validity", whole)[0] == "–"
+    assert "3,000 synthetic patients" in whole
+
+
+def test_no_table_is_wider_than_a_terminal():
+    names = ("unigram_r2", "pair_r2", "codes_per_visit", "sex_violations", "age_violations", "repeated_codes")
+    full = {0: Scores(dict.fromkeys(names, 0.1234), {}, 1), 1: Scores(dict.fromkeys(names, 0.1237), {}, 1)}
+    whole = text({"cooccur_observed": full, "base": full}, seeds=(0, 1))
+    assert max(len(line) for line in whole.splitlines() if line.startswith("|")) <= 130
+
+
+def test_one_seed_has_no_interval_and_says_so():
+    whole = text({name: {0: runs[0]} for name, runs in RUNS.items()}, seeds=[0])
+    assert row("base", "### Collapse", whole)[0] == "0.9"
+    assert "No intervals: they need two seeds" in whole
+    assert "one seed says nothing about the spread" in whole
+
+
+def test_a_reference_without_results_leaves_the_rest():
+    whole = text(RUNS | {"base": {}})
+    assert row("base", "### Collapse", whole)[0] == "–"
+    assert "Nothing to compare" in whole and "the reference base has no result" in whole
+
+
+def test_everything_may_be_missing_but_one_run():
+    whole = report(compare({"base": {0: run(1)}}, {}, {}, ["base"], [0], "base"), {"base": {}}, {}, {}, {})
+    assert "Needs the anchors floor and independent_codes." in whole
+    assert whole.count("No history of training was found.") == 2
+    assert "No manifest of a training was found." in whole
+
+
+def test_verdicts_count_seeds_that_disagree_and_costs_are_per_step():
+    verdicts = {"base": {"lm": Verdict("healthy", {"healthy": 3}, "", ()), "sex": Verdict("leaky", SPLIT, "", ())}}
+    costs = {
+        "base": Cost(Estimate.of([20.0, 22.0]), Estimate.of([50.0, 50.0]), Estimate.of([1.0, 1.0])),
+        "worse": Cost(Estimate.of([30.0]), None, None),
+    }
+    found = compare(RUNS, ANCHORS, MARGINS, list(RUNS), (0, 1, 2), "base")
+    whole = report(found, OBJECTIVES, CHANGED, verdicts | {"worse": {}}, costs)
+    assert row("base", "## Verdicts", whole) == ["healthy", "leaky (2 of 3)"]
+    assert row("worse", "## Verdicts", whole) == ["–", "–"]
+    assert row("base", "## Cost", whole) == ["21 ± 13", "50 ± 0", "1 ± 0"]
+    assert row("worse", "## Cost", whole) == ["30", "–", "–"]

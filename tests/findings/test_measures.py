@@ -1,0 +1,57 @@
+from dataclasses import replace
+
+import pytest
+
+from ehrgen.findings.statistics.intervals import Estimate
+from ehrgen.findings.statistics.results import NoEvidenceError
+from ehrgen.findings.verdicts.measures import Difference, ExtraTime, HeadParameters, Level, Measure, Trained, estimate
+from tests.support.findings import SEEDS, results, scores, trace
+
+BOTH = results("a", "b")
+MEASURES: list[Measure] = [
+    Level("coverage", "a"),
+    Difference("coverage", "a", "b"),
+    Trained("accuracy", "sex", "a"),
+    HeadParameters("a"),
+    ExtraTime("a", "b"),
+]
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_absent_variants_are_named(measure: Measure):
+    with pytest.raises(NoEvidenceError, match="not run: a"):
+        measure.values(results())
+    assert set(measure.values(BOTH)) == set(SEEDS)
+
+
+def test_by_hand():
+    changed = replace(
+        BOTH,
+        runs={**BOTH.runs, "a": {1: scores(coverage=0.75), 5: scores()}},
+        manifests={
+            **BOTH.manifests,
+            "a": {1: {"cpu_seconds": 150.0, "parameters": {"all": 8, "age_head": 1, "sex_head": 3}}},
+        },
+    )
+    found = [measure.values(changed) for measure in MEASURES]
+    assert found == [{1: 0.75, 5: 0.5}, {1: 0.25}, dict.fromkeys(SEEDS, 0.8), {1: 0.5}, {1: 0.5}]
+    assert estimate(MEASURES[1], changed) == Estimate(0.25, None, 1)
+
+
+def test_pairs_need_a_seed_in_common():
+    apart = replace(
+        BOTH, runs={**BOTH.runs, "a": {9: scores()}}, manifests={**BOTH.manifests, "a": {9: {"cpu_seconds": 1.0}}}
+    )
+    for measure in (Difference("coverage", "a", "b"), ExtraTime("a", "b")):
+        with pytest.raises(NoEvidenceError, match="no seed"):
+            measure.values(apart)
+
+
+def test_objectives_that_are_absent_or_not_measured():
+    with pytest.raises(NoEvidenceError, match="a trains without npmi"):
+        Trained("accuracy", "npmi", "a").values(BOTH)
+    bare = replace(BOTH, traces={"a": {0: {"sex": trace({"weight": 1.0})}}})
+    with pytest.raises(NoEvidenceError, match="not measured: accuracy of sex in a"):
+        Trained("accuracy", "sex", "a").values(bare)
+    with pytest.raises(NoEvidenceError, match="no manifest of a"):
+        HeadParameters("a").values(replace(BOTH, manifests={}))

@@ -1,0 +1,79 @@
+import pytest
+
+from ehrgen.findings.page import overview
+from ehrgen.findings.statistics.comparison import compare
+from ehrgen.metrics.table.suite import HEADLINE, METRICS, Scores
+from tests.support.findings import SEEDS, scores
+from tests.support.html import Reading
+from tests.support.page_inputs import sources
+
+FLOOR = Scores(dict.fromkeys(METRICS, 1.0), {}, 3000)
+OBJECTIVES = ("lm", "cooccur")
+
+
+@pytest.fixture
+def ablation() -> dict:
+    """`worse` has half the coverage in every seed, `one` a single seed."""
+    runs = {
+        "base": {seed: scores(coverage=0.8 + seed / 100) for seed in SEEDS},
+        "worse": {seed: scores(coverage=0.4 + seed / 100) for seed in SEEDS},
+        "one": {0: scores(coverage=0.5)},
+    }
+    weighted = {"value": 1.0, "weight": 1.0, "share": 0.28, "grad_share": 0.0}
+    objectives = {"base": {"lm": weighted, "cooccur": weighted}, "worse": {"cooccur": weighted | {"weight": 0.0}}}
+    return {
+        **compare(runs, {"floor": FLOOR}, {"coverage": 0.1}, list(runs), SEEDS, "base").content(),
+        "objectives": objectives,
+    }
+
+
+def test_value_and_pull_are_a_pair_of_dots(ablation: dict):
+    found = Reading(overview.balance(ablation, ["base", "worse"], OBJECTIVES, {"lm": 1, "cooccur": 4}))
+    assert "base, cooccur: 28 % of the loss value, 0 % of the gradient" in found.text
+    assert len(found.classed("open")) == len(found.classed("full")) == 2, "an objective of weight 0 has none"
+    value, pull = found.classed("open")[1], found.classed("full")[1]
+    assert float(pull["cx"]) < float(value["cx"])
+
+
+def test_quality_marks_what_differs(ablation: dict):
+    found = Reading(overview.quality(ablation, ["base", "worse", "one"]))
+    assert "worse, coverage: 0.410 ± 0.025, differs from the reference" in found.text
+    assert "one, coverage: 0.5" in found.text and "one, coverage: 0.5 ±" not in found.text
+    assert len(found.classed("full")) == 1
+    assert len(found.classed("floor")) == len(HEADLINE)
+    assert {one["href"] for one in found.all("a")} == {"#variant-base", "#variant-worse", "#variant-one"}
+
+
+def test_effects_name_who_differs_and_in_what(ablation: dict):
+    text = overview.effects(ablation, ["base", "worse", "one"])
+    assert text.startswith("In the headline metrics, differences from base beyond chance: worse (coverage")
+    assert "; none for one; of " in text
+    ablation["difference_from_reference"]["worse"]["coverage"]["mark"] = "equivalent"
+    counted = overview.effects(ablation, ["base", "worse"])
+    assert "beyond chance: none; of " in counted and "of 12, 12 are no effect and 0 undecided" in counted
+    assert overview.effects(ablation, ["base"]) == "Nothing is compared with base."
+
+
+def test_the_same_in_numbers(ablation: dict):
+    text = Reading(overview.numbers(ablation | {"vacuous": {"one": ["pair_r2"]}}, ["base", "worse", "two"])).text
+    assert "coverage =0.810 ± 0.0250.410 ± 0.025 *–1–" in text
+
+
+def test_a_vacuous_rate_says_so(ablation: dict):
+    ablation["variants"]["one"].pop("sex_violations")
+    text = Reading(overview.numbers(ablation | {"vacuous": {"one": ["sex_violations"]}}, ["one"])).text
+    assert "sex_violations ↓vacuous1" in text
+
+
+def test_nothing_run_draws_nothing_but_names():
+    found = sources().ablation | {"variants": {}, "objectives": {}}
+    assert overview.quality(found, ["base"]) == ""
+    assert not Reading(overview.balance(found, ["base"], OBJECTIVES, {"lm": 1, "cooccur": 2})).all("circle")
+
+
+def test_who_lies_far_off_is_told_in_words_and_leaves_the_axis_to_the_others(ablation: dict):
+    for name, mean in (("two", 0.82), ("three", 0.78), ("lost", -400.0)):
+        ablation["variants"][name] = {"coverage": {"mean": mean, "low": mean - 0.01, "high": mean + 0.01, "seeds": 3}}
+    found = Reading(overview.quality(ablation, ["base", "two", "three", "lost"]))
+    assert "‹ -400" in found.text and "lost, coverage: -400" in found.text
+    assert len(found.classed("open")) == len(HEADLINE) + 2, "no dot where it is not"

@@ -1,0 +1,186 @@
+"""The page as a program reads it, and as Chromium draws it where there is one."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ehrgen.findings.page import page
+from ehrgen.findings.page.page import PARTS
+from tests.support.chromium import CHROMIUM, Browser, browser
+from tests.support.html import Reading
+from tests.support.page_inputs import sources
+
+HOSTILE = "\"'><x-evil onload=alert(1)></script></style></svg>&amp;"
+needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
+
+
+@pytest.fixture(scope="module")
+def html() -> str:
+    return page(sources("multitask", "replica", "lm_only"))
+
+
+def test_every_variant_verdict_and_claim_is_there(html: str):
+    found, shown = Reading(html), sources("multitask", "replica", "lm_only")
+    assert found.balanced
+    for name in shown.variants:
+        assert found.all("article", id=f"variant-{name}")
+    for claim in (*shown.findings["claims"], *shown.findings["expectations"]):
+        assert claim["quote"] in found.text
+    for of_variant in shown.findings["objectives"].values():
+        for one in of_variant.values():
+            assert found.classed(one["verdict"]) and one["evidence"].split(", ")[0] in found.text
+    for word in ("0123abcd", "x86_64", "2.13.0"):
+        assert word in found.text
+    assert [one["href"] for one in found.all("a") if one["href"].strip("#") in PARTS][1:] == [f"#{n}" for n in PARTS]
+
+
+def test_ids_are_unique_and_every_link_has_its_place(html: str):
+    found = Reading(html)
+    ids = [own["id"] for _, own in found.tags if "id" in own]
+    assert len(ids) == len(set(ids))
+    assert {one["href"].removeprefix("#") for one in found.all("a")} <= set(ids)
+
+
+def test_nothing_is_asked_of_the_network(html: str):
+    found = Reading(html)
+    assert not [own for _, own in found.tags if "src" in own]
+    assert all(own["href"].startswith("#") for _, own in found.tags if "href" in own)
+    assert "default-src 'none'" in found.all("meta", **{"http-equiv": "Content-Security-Policy"})[0]["content"]
+    assert "url(" not in html and "@import" not in html and "fetch(" not in html
+
+
+def poisoned(content: Any) -> Any:
+    """The same structure, with something hostile after every text in it."""
+    if isinstance(content, dict):
+        return {key: poisoned(value) for key, value in content.items()}
+    if isinstance(content, list):
+        return [poisoned(one) for one in content]
+    return content + HOSTILE if isinstance(content, str) else content
+
+
+def test_hostile_text_stays_text():
+    clean = sources()
+    parts = {name: poisoned(getattr(clean, name)) for name in ("quality", "manifests", "portraits", "floor", "changes")}
+    parts["ablation"] = dict(clean.ablation) | {"remarks": [HOSTILE], "reference": HOSTILE}
+    quoted = [one | {"quote": HOSTILE, "measure": HOSTILE, "reason": HOSTILE} for one in clean.findings["claims"]]
+    verdicts = {
+        variant: {name: one | {"evidence": HOSTILE, "not_checked": [HOSTILE]} for name, one in found.items()}
+        for variant, found in clean.findings["objectives"].items()
+    }
+    parts["findings"] = dict(clean.findings) | {"claims": quoted, "objectives": verdicts}
+    parts["traces"] = {
+        variant: {seed: {name + HOSTILE: trace for name, trace in training.items()} for seed, training in found.items()}
+        for variant, found in clean.traces.items()
+    }
+    found, expected = Reading(page(replace(clean, **parts))), Reading(page(clean))
+    assert found.balanced and HOSTILE in found.text
+    assert {name for name, _ in found.tags} <= {name for name, _ in expected.tags}
+    assert not [own for _, own in found.tags if any(key.startswith("on") for key in own)]
+    assert len(found.all("script")) == 1
+
+
+def test_a_page_of_one_variant_and_no_history():
+    lone = sources("multitask")
+    lone = replace(lone, traces={"multitask": {}}, portraits={}, manifests={})
+    assert Reading(page(lone)).balanced
+
+
+@pytest.fixture(scope="module")
+def tab(tmp_path_factory: pytest.TempPathFactory, html: str) -> Iterator[tuple[Browser, Path]]:
+    folder = tmp_path_factory.mktemp("page")
+    (folder / "report.html").write_text(html, encoding="utf-8")
+    with browser(folder / "profile") as opened:
+        yield opened, folder / "report.html"
+
+
+@needs_chromium
+def test_it_renders_quietly_and_alone(tab: tuple[Browser, Path], tmp_path: Path):
+    opened, path = tab
+    opened.open(path)
+    assert opened.complaints() == []
+    assert set(opened.requests()) == {path.as_uri()}
+    drawn = "[...document.querySelectorAll('.chosen svg, #weights svg')].map(one => one.getBoundingClientRect().width)"
+    assert min(opened.js(drawn)) > 0
+    opened.screenshot(tmp_path / "page.png")
+    assert (tmp_path / "page.png").stat().st_size > 50_000
+
+
+@needs_chromium
+def test_one_variant_shows_and_the_arrow_keys_choose(tab: tuple[Browser, Path]):
+    opened, path = tab
+    opened.open(path)
+    shown = "[...document.querySelectorAll('.variant')].filter(one => one.offsetHeight).map(one => one.id).join()"
+    assert opened.js(shown) == "variant-multitask"
+    opened.js("document.querySelector('.chooser input').focus()")
+    opened.press("ArrowRight", 39)
+    assert opened.js(shown) == "variant-replica"
+    opened.js(
+        "new Promise(done => { addEventListener('hashchange', done); location.hash = 'variant-lm_only' }).then(() => 1)"
+    )
+    assert opened.js(shown) == "variant-lm_only"
+
+
+@needs_chromium
+def test_the_pointer_is_answered_and_a_chapter_lights_up(tab: tuple[Browser, Path]):
+    opened, path = tab
+    opened.open(path)
+    opened.js("document.querySelector('.chosen .chapters svg').scrollIntoView({behavior: 'instant'})")
+    at = opened.js(
+        "(() => { const box = document.querySelector('.chosen .chapters svg').getBoundingClientRect();"
+        "return [box.x + 168 + 8, box.y + 26 + 8] })()"
+    )
+    opened.ask("Input.dispatchMouseEvent", type="mouseMoved", x=at[0], y=at[1])
+    told = opened.js("document.getElementById('tip').textContent")
+    assert "real: 2.00" in told and "synthetic / real: 0.500" in told and "circulatory" in told
+    opened.js("document.querySelector('.chosen .legend button[data-chapter=\"1\"]').click()")
+    assert opened.js("document.querySelectorAll('.chosen .lit .code.on').length") == 1
+    assert opened.complaints() == []
+
+
+@needs_chromium
+def test_without_scripts_every_variant_is_readable(tab: tuple[Browser, Path]):
+    opened, path = tab
+    opened.ask("Emulation.setScriptExecutionDisabled", value=True)
+    opened.open(path)
+    opened.ask("Emulation.setScriptExecutionDisabled", value=False)
+    heights = opened.js("[...document.querySelectorAll('.variant')].map(one => one.offsetHeight)")
+    assert len(heights) == 4 and min(heights) > 500
+
+
+@needs_chromium
+def test_it_fits_a_phone_and_a_sheet_of_paper(tab: tuple[Browser, Path]):
+    opened, path = tab
+    opened.open(path, width=390, height=844)
+    assert opened.js("document.documentElement.scrollWidth") == 390
+    opened.media("print")
+    opened.open(path, width=794, height=1123)
+    wide = "[...document.querySelectorAll('.chosen svg')].filter(one => one.getBoundingClientRect().right > 794).length"
+    assert opened.js(wide) == 0
+    opened.media()
+
+
+@needs_chromium
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_stands_out_in_light_and_dark(scheme: str, tab: tuple[Browser, Path]):
+    opened, path = tab
+    opened.media(scheme=scheme)
+    opened.open(path)
+    contrast = """(() => {
+      const parts = (colour) => colour.match(/[\\d.]+/g).slice(0, 3).map((n) => {
+        const c = n / 255; return c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4; });
+      const light = (colour) => { const [r, g, b] = parts(colour); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+      const ratio = (a, b) => (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+      const style = (found, name) => getComputedStyle(found)[name];
+      const paper = light(style(document.body, 'backgroundColor')), found = {};
+      for (const name of ['p.lead', 'figcaption', '.note', 'nav a', 'dt', 'th', 'td small'])
+        found[name] = ratio(light(style(document.querySelector(name), 'color')), paper);
+      for (const one of document.querySelectorAll('.pill'))
+        found[one.className] = ratio(light(style(one, 'color')), light(style(one, 'backgroundColor')));
+      return found; })()"""
+    ratios = opened.js(contrast)
+    assert len(ratios) > 9
+    assert {name: ratio for name, ratio in ratios.items() if ratio < 4.5} == {}, "WCAG 2.1 AA asks for 4.5"
+    opened.media()

@@ -1,0 +1,69 @@
+from ehrgen.findings.page import verdicts as judgements
+from ehrgen.findings.verdicts.claims import judge
+from ehrgen.findings.verdicts.loss_analysis import ANALYSIS
+from ehrgen.findings.verdicts.losses import HEALTHY, RULES, UNCLEAR
+from tests.support.findings import results
+from tests.support.html import Reading
+
+
+def verdict(name: str, evidence: str = "28 % of the loss value, 0 % of the gradient", *not_checked: str) -> dict:
+    return {"verdict": name, "seeds": {name: 2, "healthy": 1}, "evidence": evidence, "not_checked": list(not_checked)}
+
+
+VERDICTS = {
+    "base": {"lm": verdict("healthy"), "sex": verdict("negligible", "0.1 % of the gradient")},
+    "replica": {"cooccur": verdict("constant"), "sex": verdict("negligible"), "lm": verdict("unclear", "", "leaky")},
+}
+
+
+def test_every_verdict_has_a_sign_and_a_meaning():
+    names = {*RULES, HEALTHY, UNCLEAR}
+    assert set(judgements.MEANINGS) == names <= set(judgements.SIGNS)
+
+
+def test_the_matrix_has_a_row_a_variant_and_explains_what_it_shows():
+    found = Reading(judgements.matrix(VERDICTS, ["base", "replica", "none"], ["lm", "sex", "cooccur"]))
+    assert "base✓ healthy! negligible (2 of 3)–" in found.text and "none–––" in found.text
+    assert "no path to the shared parameters" in found.text and "pulls against lm" not in found.text
+
+
+def test_faults_are_told_gravest_first_with_their_variants():
+    told = [Reading(one).text for one in judgements.faults(VERDICTS, "base")]
+    assert told == [
+        "cooccur is ! constant in replica (2 of 3): 28 % of the loss value, 0 % of the gradient.",
+        "sex is ! negligible in base (2 of 3), replica (2 of 3): 0.1 % of the gradient (base).",
+    ]
+
+
+def test_evidence_is_the_references_and_split_seeds_are_told_last():
+    votes = {"leaky": 1, "unlearned": 1, "healthy": 1}
+    split = {"replica": {"lm": {"verdict": "leaky", "seeds": votes, "evidence": "", "not_checked": []}}}
+    told = [
+        Reading(one).text
+        for one in judgements.faults({"other": {"sex": verdict("negligible")}} | VERDICTS | split, "base")
+    ]
+    assert told == [
+        "sex is ! negligible in base (2 of 3), other (2 of 3): 0.1 % of the gradient (base).",
+        "Seeds are split over lm in replica (leaky 1, unlearned 1, healthy 1).",
+    ]
+
+
+def test_cards_say_what_they_rest_on_and_what_was_not_checked():
+    text = Reading(judgements.cards(VERDICTS["replica"], ["lm", "sex", "cooccur"])).text
+    assert text.index("lm") < text.index("sex") < text.index("cooccur")
+    assert "Not checked: leaky" in text and "seeds: constant 2, healthy 1" in text
+
+
+def test_tables_hold_every_claim_with_value_and_bound():
+    claims = [judge(claim, results("replica", "replica_no_cooccur")).content() for claim in ANALYSIS]
+    found = Reading(judgements.table(claims))
+    for one in claims:
+        assert one["quote"] in found.text and one["measure"] in found.text and one.get("reason", "") in found.text
+    assert len(found.all("tr")) == len(claims) + 1
+    assert "–" in found.text and "≤ 0.05" in found.text and "≥ 0.2 and ≤ 0.35" in found.text
+
+
+def test_the_tally_is_as_wide_as_its_counts():
+    found = Reading(judgements.tally([{"verdict": "refuted"}] * 3 + [{"verdict": "supported"}]))
+    assert [own["style"] for _, own in found.tags if "style" in own] == ["flex-grow:1", "flex-grow:3"]
+    assert "✕ refuted 3" in found.text and "undecided" not in found.text

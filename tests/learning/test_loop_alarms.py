@@ -1,0 +1,81 @@
+import itertools
+from pathlib import Path
+
+import pytest
+import torch
+
+from ehrgen.learning.batches import Batch
+from ehrgen.learning.model.prompt_bart import Output
+from ehrgen.learning.objectives.table import NothingToScoreError
+from ehrgen.learning.training.loop import Learner, TrainingError
+from ehrgen.learning.training.probes import ProbeFacts
+from tests.support.sequences import tiny
+from tests.support.training import here, matrices, recipe, trained
+
+
+def test_a_constant_is_named_once_in_the_log(tmp_path: Path, capsys: pytest.CaptureFixture):
+    trained(recipe(epochs=2, cooccur_form="observed"), tmp_path / "observed")
+    (warning,) = [line for line in capsys.readouterr().out.splitlines() if "cooccur is" in line]
+    assert warning.startswith("warning: epoch 1: cooccur is a constant: value ") and "set loss.cooccur to 0" in warning
+    trained(recipe(epochs=1), tmp_path / "expected")
+    assert "constant" not in capsys.readouterr().out
+
+
+def test_a_leak_is_named_once_in_the_log(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture):
+    learner = Learner(recipe(epochs=2), tiny(), matrices(), here())
+    leaky = ProbeFacts(0.1, 0.7, 1.0, 0.1, 0.99, 3.0, 0.5, 0.6, 0.5)
+    measured = learner.probes.measure(learner.model) | {"sex": leaky}
+    monkeypatch.setattr(learner.probes, "measure", lambda model: measured)
+    learner.epoch(1)
+    (said,) = capsys.readouterr().out.splitlines()
+    assert said.startswith("warning: epoch 1: sex is leaky: 99% right with the codes of other patients")
+    learner.epoch(2)
+    assert not capsys.readouterr().out
+
+
+def test_not_a_number_stops_with_step_objective_and_shape():
+    learner = Learner(recipe(), tiny(), matrices(), here())
+    learner.epoch(1)
+    with torch.no_grad():
+        learner.model.age_head[0].weight[0, 0] = torch.nan
+    with pytest.raises(TrainingError, match=rf"step {learner.steps_per_epoch}: age=nan; batch of shape \(\d+, \d+\)"):
+        learner.epoch(2)
+
+
+def test_an_infinite_gradient_stops_too():
+    learner = Learner(recipe(), tiny(), matrices(), here())
+    learner.model.bart.shared.weight.register_hook(lambda gradient: gradient * torch.inf)
+    with pytest.raises(TrainingError, match="step 0: gradient norm"):
+        learner.epoch(1)
+
+
+def test_an_objective_has_no_say_where_it_has_nothing_to_score(monkeypatch: pytest.MonkeyPatch):
+    """Half of the calls find no pair: the epoch's value is the mean of the others, not diluted with zeros."""
+    learner = Learner(recipe(epochs=1, batch_tokens=64), tiny(), matrices(), here())
+    calls = itertools.count()
+
+    def every_other(out: Output, batch: Batch) -> torch.Tensor:
+        if next(calls) % 2:
+            raise NothingToScoreError("no pair")
+        return torch.tensor(3.0)
+
+    monkeypatch.setitem(learner.objectives, "cooccur", every_other)
+    (value,) = [row.value for row in learner.epoch(1) if row.objective == "cooccur"]
+    assert next(calls) > 2
+    assert value == pytest.approx(3.0)
+
+
+def test_nothing_to_score_in_a_whole_epoch_is_an_error(monkeypatch: pytest.MonkeyPatch):
+    def never(out: Output, batch: Batch) -> torch.Tensor:
+        raise NothingToScoreError("no pair")
+
+    learner = Learner(recipe(epochs=1), tiny(), matrices(), here())
+    monkeypatch.setitem(learner.objectives, "cooccur", never)
+    with pytest.raises(TrainingError, match="epoch 1: no batch gave cooccur anything to score"):
+        learner.epoch(1)
+
+
+def test_a_total_without_a_path_to_any_parameter_is_an_error():
+    settings = recipe(lm=0, age=0, sex=0, cooccur=1, cooccur_form="observed")
+    with pytest.raises(TrainingError, match="step 0: no objective with a weight reaches a parameter: cooccur"):
+        Learner(settings, tiny(), matrices(), here()).epoch(1)

@@ -1,0 +1,145 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from ehrgen.data.sequences import cooccurrence
+from ehrgen.data.sequences.sequences import Sequences
+from ehrgen.learning.model import prompt_bart as model
+from ehrgen.learning.training import loop as training
+from ehrgen.learning.training import store
+from ehrgen.learning.training.loop import TrainingError
+from ehrgen.learning.training.store import Trained
+from tests.support.cohorts import cohort
+from tests.support.sandbox import ROOT
+from tests.support.sequences import sequences_of, tiny
+from tests.support.training import RESUMED, here, matrices, recipe, same, weights
+
+
+@pytest.fixture(autouse=True)
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A store of its own for every test."""
+    monkeypatch.setenv("EHRGEN_STORE", str(tmp_path / "store"))
+    return tmp_path / "store"
+
+
+def forbid_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr(store, "train", refuse)
+
+
+def test_a_configuration_trains_once(root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture):
+    trained = store.trained("key", recipe(epochs=1), tiny(), matrices(), here())
+    assert {path.name for path in trained.folder.iterdir()} == {"model", "history", "manifest", "lock"}
+    forbid_training(monkeypatch)
+    capsys.readouterr()
+    assert store.trained("key", recipe(epochs=1), tiny(), matrices(), here()) == trained == Trained(root / "key")
+    assert capsys.readouterr().out == "already trained as key; taken from the store\n"
+
+
+def test_what_is_published_is_a_copy(tmp_path: Path):
+    trained = store.trained("key", recipe(epochs=1), tiny(), matrices(), here())
+    targets = {name: tmp_path / "out" / name / "0" for name in ("model", "history", "manifest")}
+    trained.publish(**targets)
+    published = model.load(targets["model"])
+    assert same(weights(published), weights(model.load(trained.folder / "model")))
+    assert targets["history"].read_text().startswith("epoch,objective,value,")
+    manifest = json.loads(targets["manifest"].read_text())
+    assert manifest["steps"] > 0
+    assert manifest["key"] == "key" and manifest["train"]["epochs"] == 1 and manifest["machine"]["threads"] == 1
+    assert manifest["parameters"]["all"] == sum(p.numel() for p in published.parameters())
+    targets["history"].write_text("gone")
+    trained.publish(history=targets["history"])
+    assert targets["history"].read_text() != "gone"
+
+
+def test_a_failed_training_is_not_in_the_store(root: Path):
+    with pytest.raises(TrainingError):
+        store.trained("key", recipe(learning_rate=1e30), tiny(), matrices(), here())
+    assert not (root / "key" / "model").exists()
+
+
+def test_a_killed_process_goes_on_where_it_was(root: Path, capsys: pytest.CaptureFixture):
+    """Killed without warning in its second epoch; the next process ends with the weights of one never stopped."""
+    settings = recipe(**RESUMED)
+    learner = training.Learner(settings, tiny(), matrices(), here())
+    within_second_epoch = learner.steps_per_epoch + 1
+    assert within_second_epoch < 2 * learner.steps_per_epoch
+    killed = subprocess.run(
+        [sys.executable, "-m", "tests.support.training", str(within_second_epoch)],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert (root / "killed" / "checkpoint").exists() and not (root / "killed" / "model").exists()
+
+    capsys.readouterr()
+    resumed = store.trained("killed", settings, tiny(), matrices(), here())
+    epochs = [line.split(":")[0] for line in capsys.readouterr().out.splitlines() if line.startswith("epoch")]
+    assert epochs == ["epoch 2", "epoch 3"]
+    whole = store.trained("whole", settings, tiny(), matrices(), here())
+    assert same(weights(model.load(resumed.folder / "model")), weights(model.load(whole.folder / "model")))
+    assert (resumed.folder / "history").read_text() == (whole.folder / "history").read_text()
+    assert not (resumed.folder / "checkpoint").exists()
+
+
+def test_a_lock_makes_others_wait_and_says_so(tmp_path: Path, capsys: pytest.CaptureFixture):
+    order = []
+
+    def other() -> None:
+        with store.locked(tmp_path / "key"):
+            order.append("other")
+
+    with store.locked(tmp_path / "key"):
+        thread = threading.Thread(target=other)
+        thread.start()
+        deadline = time.monotonic() + 60
+        while "waiting" not in (said := capsys.readouterr().out) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert said == "waiting: another process is training key\n"
+        order.append("first")
+    thread.join()
+    assert order == ["first", "other"]
+
+
+def saved(sequences: Sequences, folder: Path) -> tuple[Path, Path]:
+    sequences.save(folder / "sequences")
+    cooccurrence.save(cooccurrence.count(sequences), folder / "cooccurrence.npz")
+    (folder / "code").mkdir(exist_ok=True)
+    (folder / "code" / "model.py").write_text("x = 1\n")
+    return folder / "sequences", folder / "cooccurrence.npz"
+
+
+def test_the_key_names_all_that_decides_the_result(tmp_path: Path):
+    inputs, code = saved(sequences_of(cohort([["4019 486"]])), tmp_path), [tmp_path / "code"]
+    key = store.key(recipe(), inputs, code)
+    assert key == store.key(recipe(), inputs, code) and len(key) == 32
+
+    others = [store.key(recipe(**change), inputs, code) for change in ({"seed": 1}, {"lm": 2}, {"dropout": 0.2})]
+    (tmp_path / "code" / "notes.txt").write_text("no code")
+    (tmp_path / "code" / "__pycache__").mkdir()
+    (tmp_path / "code" / "__pycache__" / "model.py").write_text("no source")
+    assert store.key(recipe(), inputs, code) == key
+    (tmp_path / "code" / "model.py").write_text("x = 2\n")
+    others.append(store.key(recipe(), inputs, code))
+    (tmp_path / "code" / "model.py").write_text("x = 1\n")
+    assert store.key(recipe(), inputs, code) == key
+    saved(sequences_of(cohort([["4019 25000"]])), tmp_path)
+    others.append(store.key(recipe(), inputs, code))
+    assert len({key, *others}) == 1 + len(others)
+
+
+def test_the_store_is_where_the_environment_says(root: Path, monkeypatch: pytest.MonkeyPatch):
+    assert store.default_root() == root
+    monkeypatch.delenv("EHRGEN_STORE")
+    assert store.default_root() == Path(".store")

@@ -1,0 +1,101 @@
+"""The stages evaluate and anchor on a small cohort in a folder."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ruamel.yaml import YAML
+
+from ehrgen.data.cohort import Cohort
+from ehrgen.metrics.anchors.generators import anchors, collapsed, independent_codes
+from ehrgen.metrics.anchors.markov import markov
+from ehrgen.metrics.table.suite import METRICS, Scores
+from pipeline import anchor, evaluate
+from tests.support.cohorts import likelihood_of, population
+from tests.support.sandbox import ROOT
+
+SHARES = {"train": 0.4, "heldout": 0.3, "heldout2": 0.3}
+COHORT = {"patients": 500, "seed": 0, "split": {"train": 0.4, "validation": 0.2, "heldout": 0.2, "heldout2": 0.2}}
+SIMULATED = COHORT | {"source": "simulated", "path": str(ROOT / "ehrgen" / "data" / "simulator.npz")}
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    write_params(COHORT | {"source": "nhds", "path": "absent"})
+    population(500, 1).with_split(SHARES, np.random.default_rng(0)).save(Path("data/cohort"))
+    return tmp_path
+
+
+def write_params(cohort: dict) -> None:
+    YAML().dump({"cohort": cohort, "evaluate": {"patients": 150, "seed": 0, "profiles": 4}}, Path("params.yaml"))
+
+
+def evaluated(synthetic: Cohort, monkeypatch: pytest.MonkeyPatch) -> Scores:
+    synthetic.save(Path("samples/base/0"))
+    cohort = Cohort.load(Path("data/cohort"))
+    stated = likelihood_of(*(cohort.of_split(split) for split in ("heldout", "train")))
+    Path("likelihoods/base").mkdir(parents=True, exist_ok=True)
+    stated.rows.to_parquet(Path("likelihoods/base/0.parquet"), index=False)
+    monkeypatch.setattr(sys, "argv", ["evaluate", "base", "0"])
+    evaluate.main()
+    return Scores.load(Path("reports/runs/base/0.json"))
+
+
+def test_evaluate_is_silent_where_nothing_is_capped(project, monkeypatch, capsys):
+    scores = evaluated(population(200, 2), monkeypatch)
+    assert scores.patients == 150
+    assert scores.metrics.keys() | scores.not_judged.keys() == METRICS.keys()
+    assert scores.metrics["nll_per_code"] > 2, "the generator's likelihood is read"
+    assert capsys.readouterr().out == ""
+
+
+def test_evaluate_says_when_it_compares_fewer(project, monkeypatch, capsys):
+    assert evaluated(population(120, 2), monkeypatch).patients == 120
+    printed = capsys.readouterr().out
+    assert printed == "120 patients compared, not 150: 150 are held out, 200 were trained on and 120 were sampled\n"
+
+
+def test_anchors_repeat_and_have_the_metrics_of_the_runs(project, monkeypatch):
+    some = {name: anchors(4)[name] for name in ("independent_codes", "markov")}
+    monkeypatch.setattr(anchor, "anchors", lambda profiles: some)
+    anchor.main()
+    first = {path.stem: path.read_text() for path in Path("reports/anchors").iterdir()}
+    assert set(first) == {"floor", "independent_codes", "markov"}
+    anchor.main()
+    assert {path.stem: path.read_text() for path in Path("reports/anchors").iterdir()} == first
+    floor = Scores.load(Path("reports/anchors/floor.json"))
+    assert floor.metrics.keys() | floor.not_judged.keys() == METRICS.keys()
+    assert floor.patients == 150
+
+
+def test_a_simulated_cohort_is_compared_with_its_truth(project, monkeypatch):
+    unknown = evaluated(population(150, 2), monkeypatch)
+    assert unknown.not_judged["truth_r2"] == "no exact truth: the cohort is not simulated"
+    write_params(SIMULATED)
+    assert evaluated(population(150, 2), monkeypatch).metrics["truth_r2"] < 0.9
+    monkeypatch.setattr(anchor, "anchors", lambda profiles: {})
+    anchor.main()
+    assert "truth_r2" in Scores.load(Path("reports/anchors/floor.json")).metrics
+
+
+def test_single_visits_have_no_markov_anchor_and_say_so(project, monkeypatch, capsys):
+    some = {"markov": markov, "collapsed": collapsed}
+    monkeypatch.setattr(anchor, "anchors", lambda profiles: some)
+    whole = Cohort.load(Path("data/cohort"))
+    first = whole.diagnoses[whole.diagnoses["visit"] == 0].reset_index(drop=True)
+    Cohort(whole.patients, first).save(Path("data/cohort"))
+    anchor.main()
+    assert {path.stem for path in Path("reports/anchors").iterdir()} == {"floor", "collapsed"}
+    printed = capsys.readouterr().out
+    assert printed == "anchor markov is left out: not applicable: no training patient has a second visit\n"
+
+
+def test_small_counts_of_real_patients_are_kept_out_of_the_floor(project, monkeypatch):
+    monkeypatch.setattr(anchor, "anchors", lambda profiles: {"independent_codes": independent_codes})
+    anchor.main()
+    floor = Scores.load(Path("reports/anchors/floor.json"))
+    model = Scores.load(Path("reports/anchors/independent_codes.json"))
+    assert floor.not_judged["sex_rule_patients"] == "suppressed: it would count fewer than 11 real patients"
+    assert "it would count" not in model.not_judged.get("sex_rule_patients", "")

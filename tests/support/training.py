@@ -1,0 +1,224 @@
+"""A training small enough for tests: counts of a tiny cohort, a recipe, and a model of 16 dimensions.
+
+Run as a program it trains into $EHRGEN_STORE and kills itself without warning at the step its argument names:
+`python -m tests.support.training 7`.
+"""
+
+import os
+import signal
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ehrgen.data.sequences import cooccurrence
+from ehrgen.data.sequences.cooccurrence import Cooccurrence
+from ehrgen.data.sequences.sequences import Sequences
+from ehrgen.data.sequences.vocabulary import FIRST_CODE, FIRST_SYMBOL, MARK_CLASSES, Vocabulary
+from ehrgen.learning.batches import Batch, collate
+from ehrgen.learning.machine import device as machine
+from ehrgen.learning.machine.device import Machine
+from ehrgen.learning.model.prompt_bart import Output, PromptBart
+from ehrgen.learning.objectives import table as objectives
+from ehrgen.learning.objectives.table import Objective
+from ehrgen.learning.settings import LossSettings, ModelSettings, Recipe, SamplingSettings, TrainSettings
+from ehrgen.learning.training import loop as training
+from ehrgen.learning.training import store
+from ehrgen.learning.training.checkpoint import Checkpoint
+from ehrgen.learning.training.history import Row
+from tests.support.cohorts import cohort
+from tests.support.sequences import sequences_of, tiny
+
+CPU = torch.device("cpu")
+MODEL = {
+    "pretrained": None,
+    "layers": 1,
+    "d_model": 16,
+    "heads": 2,
+    "feed_forward": 32,
+    "dropout": 0.1,
+    "prompt_width": 8,
+    "prompt_encoder": True,
+    "prompt_decoder": True,
+    "prompt_output": True,
+    "visit_output": True,
+    "encoder_input": "prompt",
+    "corruption": 0.5,
+    "hierarchy": "factored",
+}
+LOSS = {
+    "lm": 1.0,
+    "age": 0.1,
+    "age_form": "states",
+    "sex": 0.1,
+    "sex_form": "states",
+    "sex_pool": "codes",
+    "cooccur": 0.05,
+    "cooccur_form": "expected",
+    "cooccur_threshold": 5,
+    "age_matching": 0,
+    "diversity": 0,
+    "diversity_form": "unigram",
+    "weighting": "fixed",
+    "schedules": {},
+}
+TRAIN = {
+    "epochs": 2,
+    "batch_tokens": 256,
+    "accumulation": 1,
+    "learning_rate": 0.01,
+    "warmup": 0.1,
+    "weight_decay": 0.01,
+    "clip": 1.0,
+    "order": "shuffled",
+    "mask_repeats": True,
+    "precision": "fp32",
+    "device": "cpu",
+    "threads": 1,
+}
+SAMPLING = {
+    "patients": 50,
+    "seed": 0,
+    "demographics": True,
+    "table": None,
+    "greedy": False,
+    "temperature": 1.0,
+    "top_p": 1.0,
+    "no_repeats": True,
+    "rule_edits": False,
+    "max_tokens": 32,
+    "batch_patients": 40,
+}
+
+
+def recipe(seed: int = 0, **changes: Any) -> Recipe:
+    """The tiny recipe with some settings changed, each key going to the section that knows it."""
+    unknown = set(changes) - {*MODEL, *LOSS, *TRAIN}
+    assert not unknown, unknown
+    sections = [{name: changes.get(name, value) for name, value in part.items()} for part in (MODEL, LOSS, TRAIN)]
+    model, loss, train = sections
+    return Recipe(ModelSettings(**model), LossSettings(**loss), TrainSettings(**train), seed)
+
+
+def sampling(**changes: Any) -> SamplingSettings:
+    return SamplingSettings(**SAMPLING | changes)
+
+
+@cache
+def matrices() -> dict[str, Cooccurrence]:
+    return cooccurrence.count(tiny().of_split("train"))
+
+
+@cache
+def here() -> Machine:
+    """One CPU thread in full precision, prepared as for a real run."""
+    return machine.prepare("cpu", "fp32", 1, 16)
+
+
+def untrained(seed: int = 0, vocabulary: Vocabulary | None = None, **changes: Any) -> PromptBart:
+    """A model with random weights, in evaluation mode; histories drawn from it differ in length and in codes.
+
+    Its weights are larger than at the start of a training, and so are the chances of ending a visit or a history.
+    """
+    here()
+    torch.manual_seed(seed)
+    settings = recipe(**changes)
+    model = PromptBart(settings.model, vocabulary or tiny().vocabulary, 64, settings.loss.sex_pool)
+    marks = model.distribution.logits if settings.model.hierarchy == "flat" else model.distribution.class_logits
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.ndim > 1:
+                parameter.mul_(4)
+        if model.readout.prompt is not None:
+            for last in (model.readout.prompt.age[-1], model.readout.prompt.sex[-1]):
+                last.weight.normal_()
+        marks.bias[:MARK_CLASSES] += 4.5
+    return model.placed(here()).eval()
+
+
+def trained(settings: Recipe, folder: Path) -> tuple[PromptBart, list[Row]]:
+    """Model and history of a training on `tiny`; its checkpoint goes into that folder."""
+    return training.train(settings, tiny(), matrices(), here(), Checkpoint(folder))
+
+
+def batch_of(sequences: Sequences, rows: list[int] | None = None, encoder_input: str = "prompt") -> Batch:
+    chosen = np.arange(len(sequences)) if rows is None else np.array(rows)
+    return collate(sequences, chosen, encoder_input, 0.5, np.random.default_rng(0))
+
+
+@cache
+def by_hand() -> Sequences:
+    """A woman of 70 with two visits and a man of 1 with one: codes 25000, 4010, 4019, 486 of categories 250, 401, 486.
+
+    As a batch 6 + 2 positions, of which 0, 1, 2, 4 and 6 are followed by a code; 5 classes.
+    """
+    return sequences_of(cohort([["4019 4010 25000", "486"], ["486"]], sex="FM", age=[70.0, 1.0]))
+
+
+def output(batch: Batch, **parts: torch.Tensor) -> Output:
+    """An Output over the five classes of `by_hand`, 0 where nothing is given."""
+    positions, patients = len(batch.target), len(batch.sex)
+    nothing = {
+        "target_log_prob": torch.zeros(positions),
+        "class_log_prob": torch.zeros(positions, 5),
+        "age_logits": torch.zeros(positions, 6),
+        "sex_logits": torch.zeros(patients, 2),
+    }
+    return Output(**nothing | parts)
+
+
+def expecting(batch: Batch, *shares: float) -> Output:
+    """An Output that expects these shares of the three categories of `by_hand` at every position, marks 1/10 each."""
+    probability = torch.tensor([0.1, 0.1, *(0.8 * share for share in shares)])
+    return output(batch, class_log_prob=probability.log().expand(len(batch.target), -1))
+
+
+def bound(name: str, form: str | None = None, sequences: Sequences | None = None, **changes: Any) -> Objective:
+    """One objective with a weight, bound to the training split of `tiny`, or to all of `sequences`."""
+    forms = {} if form is None or len(objectives.FORMS[name]) == 1 else {f"{name}_form": form}
+    settings = recipe(**{name: 1.0} | forms | changes).loss
+    if sequences is None:
+        return objectives.build(settings, tiny().of_split("train"), matrices(), CPU)[name]
+    return objectives.build(settings, sequences, cooccurrence.count(sequences), CPU)[name]
+
+
+def weights(model: PromptBart) -> dict[str, torch.Tensor]:
+    return {name: value.clone() for name, value in model.state_dict().items()}
+
+
+def same(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> bool:
+    """Whether two sets of weights agree bit for bit."""
+    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+
+
+def used_by_hand(inputs: list[int]) -> list[tuple[int, int]]:
+    """`already_in_visit` as its docstring says it, in two loops."""
+    held: list[int] = []
+    pairs = []
+    for at, token in enumerate(inputs):
+        held = [] if token < FIRST_CODE else [*held, token - FIRST_SYMBOL]
+        pairs += [(at, symbol) for symbol in held]
+    return pairs
+
+
+RESUMED = {"epochs": 3, "batch_tokens": 512}
+
+
+def train_and_die(step: int) -> None:
+    """Train the tiny recipe into the store; SIGKILL to this process just before that step."""
+    take_step = training.Learner.step
+
+    def fatal(learner: training.Learner, number: int, *rest: Any) -> None:
+        if number == step:
+            os.kill(os.getpid(), signal.SIGKILL)
+        take_step(learner, number, *rest)
+
+    training.Learner.step = fatal
+    store.trained("killed", recipe(**RESUMED), tiny(), matrices(), here())
+
+
+if __name__ == "__main__":
+    train_and_die(int(sys.argv[1]))

@@ -31,7 +31,7 @@ Families = dict[str, dict[str, float]]
 
 def write(patients: int, folder: Path) -> None:
     """Cohorts of that many simulated patients, as `metrics_cost --cohorts` reads them."""
-    process = simulator.load(ROOT / "ehrgen" / "data" / "simulator.npz")
+    process = simulator.load(ROOT / "ehrgen/data/simulation/simulator.npz")
     for number, name in enumerate(("heldout", "synthetic", "train")):
         process.sample(patients, np.random.default_rng([0, number])).save(folder / name)
 

@@ -16,10 +16,10 @@ from statistics import median
 
 from dvc.repo import Repo
 from networkx import topological_sort
-from tests.sandbox import Sandbox, environment
 
 from benchmarks import measure, usage
 from benchmarks.usage import Usage
+from tests.support.sandbox import Sandbox, environment
 
 REPEATS = 3
 """Of the commands that have nothing to do, in each round."""

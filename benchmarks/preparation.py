@@ -65,7 +65,7 @@ def patients(number: int, codes: int, kinds: int, rng: np.random.Generator) -> C
 
 def simulated(number: int, rng: np.random.Generator) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Patients and diagnoses, PATIENTS at a time: the simulator needs memory for patients x codes."""
-    process = simulator.load(ROOT / "ehrgen" / "data" / "simulator.npz")
+    process = simulator.load(ROOT / "ehrgen/data/simulation/simulator.npz")
     people, rows = [], []
     for first in range(0, number, PATIENTS):
         part = process.sample(min(PATIENTS, number - first), rng)

@@ -5,9 +5,9 @@ from pathlib import Path
 from ehrgen.core.command import run
 from ehrgen.core.files import replacing
 from ehrgen.core.params import load_yaml, section
-from ehrgen.findings.page import page
 from ehrgen.findings.page import plots_csv as shares
 from ehrgen.findings.page.inputs import Sources, load, load_portrait
+from ehrgen.findings.page.page import page
 from ehrgen.findings.statistics import traces
 from ehrgen.findings.statistics.comparison import changes
 from ehrgen.findings.statistics.results import by_seed

@@ -59,7 +59,7 @@ class Comparison(NamedTuple):
 
 def drawn(patients: int, number: int) -> Draw:
     """The floor of one simulated cohort."""
-    process = simulator.load(ROOT / "ehrgen" / "data" / "simulator.npz")
+    process = simulator.load(ROOT / "ehrgen/data/simulation/simulator.npz")
     everybody = process.sample(3 * patients, np.random.default_rng([4, number]))
     parts = np.array_split(everybody.patients["patient_id"].to_numpy(), 3)
     heldout, other, train = (everybody.take(ids) for ids in parts)

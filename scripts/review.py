@@ -22,9 +22,8 @@ from networkx import ancestors
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from ehrgen.findings.review import comment
 from ehrgen.findings.review.changes import FILES, Revision
-from ehrgen.findings.review.comment import fitting, staleness
+from ehrgen.findings.review.comment import comment, fitting, staleness
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -6,9 +6,11 @@ import pytest
 from hypothesis import settings
 from jaxtyping import install_import_hook
 
+import tests.support.shapes  # noqa: F401 - the hook below reaches it by its name
+
 install_import_hook(
     ["ehrgen.learning", "ehrgen.metrics", "ehrgen.data.simulation.profiles", "ehrgen.data.simulation.simulator"],
-    "shapes.checked",
+    "tests.support.shapes.checked",
 )
 os.environ["HF_HUB_OFFLINE"] = "1"
 settings.register_profile("ehrgen", deadline=None)  # other work on the machine is no failure

@@ -2,11 +2,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tests.sandbox import Sandbox
 
 from benchmarks import pipeline
 from benchmarks.usage import Usage
-from tests.support.sandbox import ROOT
+from tests.support.sandbox import ROOT, Sandbox
 
 pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep:DeprecationWarning")  # DVC's own
 TWO_STAGES = """\

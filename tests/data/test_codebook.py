@@ -20,7 +20,7 @@ def test_chapters_follow_each_other_without_gap():
 
 
 def test_an_edit_table_of_ours_names_known_edits_alone():
-    with open(codebook.FOLDER / "icd9_edits.csv", encoding="utf-8", newline="") as file:
+    with open(codebook.FOLDER / "edits.csv", encoding="utf-8", newline="") as file:
         assert {row["edit"] for row in csv.DictReader(file)} == set(codebook.EDITS)
 
 

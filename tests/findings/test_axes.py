@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ehrgen.findings.page.axes import Linear, Log, around, percent, x_axis, y_axis
+from ehrgen.findings.page.axes import Linear, Log, around, x_axis, y_axis
+from ehrgen.findings.text.tables import percent
 from tests.support.html import Reading
 
 

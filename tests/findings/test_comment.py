@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from ehrgen.findings.review import comment
 from ehrgen.findings.review.changes import FILES, Revision
-from ehrgen.findings.review.comment import LONGEST, MARK, fitting, plain
+from ehrgen.findings.review.comment import LONGEST, MARK, comment, fitting, plain
 
 
 def estimates(**means: float) -> dict[str, dict[str, float]]:

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from ehrgen.findings.page import page
-from ehrgen.findings.page.page import PARTS
+from ehrgen.findings.page.page import PARTS, page
 from tests.support.chromium import CHROMIUM, Browser, browser
 from tests.support.html import Reading
 from tests.support.page_inputs import sources

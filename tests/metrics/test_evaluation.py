@@ -8,7 +8,7 @@ from ehrgen.metrics.table.suite import METRICS, NotJudged
 from tests.support.cohorts import cohort, population
 from tests.support.sandbox import ROOT
 
-TRUTH = simulator.load(ROOT / "ehrgen" / "data" / "simulator.npz")
+TRUTH = simulator.load(ROOT / "ehrgen/data/simulation/simulator.npz")
 
 
 def test_every_metric_has_a_value_or_a_reason():

@@ -34,7 +34,7 @@ REAL, OTHER, TRAIN = (population(500, seed) for seed in (1, 2, 4))
 MOVED = [renumbered(patients, seed) for seed, patients in enumerate((REAL, OTHER, TRAIN))]
 COLLAPSED = anchors.collapsed(population(500, 3), 500, np.random.default_rng(0))
 DEGENERATE = (cohort([["4019"]]), cohort([["V3000 1850 1850"]], sex="F", age=[80.0]))
-TRUTH = simulator.load(ROOT / "ehrgen" / "data" / "simulator.npz")
+TRUTH = simulator.load(ROOT / "ehrgen/data/simulation/simulator.npz")
 
 
 def value(name: str, heldout: Cohort, synthetic: Cohort, train: Cohort) -> float:

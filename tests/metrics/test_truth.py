@@ -11,7 +11,7 @@ from ehrgen.metrics.table.suite import NotJudged
 from tests.support.cohorts import cohort
 from tests.support.sandbox import ROOT
 
-PATH = ROOT / "ehrgen" / "data" / "simulator.npz"
+PATH = ROOT / "ehrgen/data/simulation/simulator.npz"
 PROCESS = simulator.load(PATH)
 SHARES = {"train": 0.4, "validation": 0.2, "heldout": 0.2, "heldout2": 0.2}
 

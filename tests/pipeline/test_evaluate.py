@@ -17,7 +17,7 @@ from tests.support.sandbox import ROOT
 
 SHARES = {"train": 0.4, "heldout": 0.3, "heldout2": 0.3}
 COHORT = {"patients": 500, "seed": 0, "split": {"train": 0.4, "validation": 0.2, "heldout": 0.2, "heldout2": 0.2}}
-SIMULATED = COHORT | {"source": "simulated", "path": str(ROOT / "ehrgen" / "data" / "simulator.npz")}
+SIMULATED = COHORT | {"source": "simulated", "path": str(ROOT / "ehrgen/data/simulation/simulator.npz")}
 
 
 @pytest.fixture

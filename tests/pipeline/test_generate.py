@@ -6,11 +6,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from ruamel.yaml import YAML
-from test_request import RESOLVED
 
 from ehrgen.core.command import run
 from ehrgen.data.readers import mimic3
 from pipeline import generate
+from tests.release.test_request import RESOLVED
 from tests.support.training import untrained
 
 ASKED = ["--model", "models/base/0", "--patients", "150", "--age"]

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
-import ehrgen.data
+import ehrgen.data.simulation
 from ehrgen.core.command import run
 from ehrgen.data.cohort import Cohort
 from pipeline import ingest
@@ -106,7 +106,7 @@ def test_simulated_patients_are_drawn_by_the_seed(project, monkeypatch):
 
     simulator = SimpleNamespace(load=lambda path: SimpleNamespace(sample=sample))
     monkeypatch.setitem(sys.modules, "ehrgen.data.simulation.simulator", simulator)
-    monkeypatch.setattr(ehrgen.data, "simulator", simulator, raising=False)
+    monkeypatch.setattr(ehrgen.data.simulation, "simulator", simulator, raising=False)
     for patients, seed in ((12, 0), (12, 0), (None, 1)):
         configure(source="simulated", path="parameters", patients=patients, seed=seed)
         run(ingest.main)

@@ -143,7 +143,7 @@ def test_a_queued_experiment_runs_the_code_it_was_queued_with(clone: Sandbox):
 
 
 def test_editing_a_metric_never_retrains(clone: Sandbox):
-    module = clone.folder / "ehrgen" / "metrics" / "suite.py"
+    module = clone.folder / "ehrgen/metrics/table/suite.py"
     module.write_text(f"{module.read_text()}\n# edited\n")
     ran = stages_run(clone.dvc("repro"))
     assert {"anchor", "evaluate@multitask-0", "evaluate@lm_only-0"} <= ran
@@ -151,7 +151,7 @@ def test_editing_a_metric_never_retrains(clone: Sandbox):
 
 
 def test_editing_the_report_measures_nothing_again(clone: Sandbox):
-    module = clone.folder / "ehrgen" / "findings" / "comparison.py"
+    module = clone.folder / "ehrgen/findings/statistics/comparison.py"
     module.write_text(f"{module.read_text()}\n# edited\n")
     assert stages_run(clone.dvc("repro")) <= {"compare", "conclude", "report", "headline"}
 

@@ -3,8 +3,8 @@
 All of it is version 32 (fiscal year 2015, the last) of the Centers for Medicare & Medicaid Services (CMS).
 Two tables lie beside this module:
 
-`icd9_categories.csv`  code,title   the 1,234 categories and 1,889 subcategories, few of them billable
-`icd9_edits.csv`       edit,codes   prefixes and ranges of prefixes: an edit rules every code below them
+`categories.csv`  code,title   the 1,234 categories and 1,889 subcategories, few of them billable
+`edits.csv`       edit,codes   prefixes and ranges of prefixes: an edit rules every code below them
 """
 
 import csv

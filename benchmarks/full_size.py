@@ -22,7 +22,7 @@ from benchmarks.training import DEFAULT, LM_ONLY, OURS, PEAK, Changes, Ours, flo
 from ehrgen.core.params import load_yaml, section
 from ehrgen.data.cohort import SEXES
 from ehrgen.data.sequences.sequences import Sequences
-from ehrgen.learning.sampling import sampler as sampling
+from ehrgen.learning.sampling.sampler import sample_cohort
 from ehrgen.learning.settings import SamplingSettings
 from ehrgen.learning.training.loop import Learner
 
@@ -70,9 +70,9 @@ def drawing(own: Learner, sequences: Sequences, number: int) -> dict[str, float]
     chosen = np.resize(np.arange(len(sequences)), number)
     people = pd.DataFrame({"sex": np.array(SEXES)[sequences.sex[chosen]], "age_years": sequences.age[chosen]})
     device = own.machine.device
-    sampling.sample(own.model, people, settings, 0, own.machine)
+    sample_cohort(own.model, people, settings, 0, own.machine)
     start = waited(device)
-    made = sampling.sample(own.model, people, settings, 1, own.machine)
+    made = sample_cohort(own.model, people, settings, 1, own.machine)
     return {"rate": number / (waited(device) - start), "codes": len(made.diagnoses) / number}
 
 

@@ -21,7 +21,7 @@ from ehrgen.core.params import load_yaml, section
 from ehrgen.data.cohort import SEXES
 from ehrgen.learning.machine.device import Machine
 from ehrgen.learning.model.prompt_bart import PromptBart
-from ehrgen.learning.sampling import sampler as sampling
+from ehrgen.learning.sampling.sampler import write_histories
 from ehrgen.learning.settings import SamplingSettings
 
 PLAIN, OURS, BATCH = "transformers generate", "ehrgen", 256
@@ -33,7 +33,7 @@ def histories(
 ) -> list[list[int]]:
     """Tokens of every patient as our sampler writes them, without `<bos>` and `<eos>`."""
     generator = torch.Generator().manual_seed(seed)
-    owner, _, token = sampling.write_histories(model, people, settings, generator, machine)
+    owner, _, token = write_histories(model, people, settings, generator, machine)
     order = np.argsort(owner, kind="stable")
     ends = np.cumsum(np.bincount(owner, minlength=len(people)))[:-1]
     return [part.tolist() for part in np.split(token[order], ends)]

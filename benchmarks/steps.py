@@ -33,10 +33,9 @@ from ehrgen.data.sequences import cooccurrence
 from ehrgen.data.sequences.sequences import Sequences
 from ehrgen.data.sequences.vocabulary import BOS, EOS, FIRST_CODE, VISIT, Vocabulary
 from ehrgen.learning.batches import Batch, batches
-from ehrgen.learning.machine import device as machine
+from ehrgen.learning.machine.device import prepare_machine
 from ehrgen.learning.model.prompt_bart import PromptBart
-from ehrgen.learning.objectives import table as objectives
-from ehrgen.learning.objectives.table import Objective
+from ehrgen.learning.objectives.table import FORMS, NAMES, Objective, build_objectives
 from ehrgen.learning.settings import LossSettings, ModelSettings, TrainSettings
 from ehrgen.learning.training.loop import MEASURE_EVERY, Learner
 from ehrgen.learning.training.weighting import SCHEMES
@@ -102,11 +101,11 @@ def bound(loss: dict[str, object], sequences: Sequences, device: torch.device) -
     """Every form of every objective, under `objective form`, with the other settings of `loss`."""
     matrices = cooccurrence.count(sequences)
     table = {}
-    for name, forms in objectives.FORMS.items():
+    for name, forms in FORMS.items():
         for form in forms:
-            only = dict.fromkeys(objectives.NAMES, 0) | {name: 1} | ({f"{name}_form": form} if len(forms) > 1 else {})
+            only = dict.fromkeys(NAMES, 0) | {name: 1} | ({f"{name}_form": form} if len(forms) > 1 else {})
             settings = LossSettings(**loss | only)
-            table[f"{name} {form}"] = objectives.build(settings, sequences, matrices, device)[name]
+            table[f"{name} {form}"] = build_objectives(settings, sequences, matrices, device)[name]
     return table
 
 
@@ -115,7 +114,7 @@ def of_objectives(rounds: int, device: str) -> dict[str, object]:
     params = load_yaml(Path("params.yaml"))
     size = section(params, "model", ModelSettings, "params.yaml")
     settings = section(params, "train", TrainSettings, "params.yaml")
-    here = machine.prepare(device, "fp32", 1, 0)
+    here = prepare_machine(device, "fp32", 1, 0)
     torch.manual_seed(0)
     sequences = made_up(np.random.default_rng(0))
     table = bound(params["loss"], sequences, here.device)

@@ -24,7 +24,7 @@ from ehrgen.data.sequences.sequences import Sequences
 from ehrgen.data.sequences.vocabulary import Vocabulary
 from ehrgen.data.simulation import simulator
 from ehrgen.learning.batches import Batch, batches
-from ehrgen.learning.machine import device as machine
+from ehrgen.learning.machine.device import machine_for, prepare_machine
 from ehrgen.learning.settings import LossSettings, ModelSettings, Recipe, TrainSettings
 from ehrgen.learning.training.history import Epoch
 from ehrgen.learning.training.loop import Learner
@@ -56,7 +56,7 @@ def learner(sequences: Sequences, model: Changes, loss: Changes, **train: object
         for name, schema in (("model", ModelSettings), ("loss", LossSettings), ("train", TrainSettings))
     ]
     recipe = Recipe(*parts, 0)
-    made = Learner(recipe, sequences, cooccurrence.count(sequences.of_split("train")), machine.for_recipe(recipe))
+    made = Learner(recipe, sequences, cooccurrence.count(sequences.of_split("train")), machine_for(recipe))
     made.model.train()
     return made
 
@@ -106,7 +106,7 @@ def contenders(name: str) -> dict[str, measure.Contender]:
     torch.manual_seed(0)
     loop = Loop(lm.model.bart.config, sequences.of_split("train"), settings.learning_rate, settings.clip)
     own: dict[str, measure.Contender] = {PLAIN: Plain(loop, settings.batch_tokens), OURS: Ours(lm)}
-    if machine.prepare("cpu", "auto", 1, lm.recipe.model.d_model).bf16:
+    if prepare_machine("cpu", "auto", 1, lm.recipe.model.d_model).bf16:
         own[f"{OURS}, bf16"] = Ours(learner(sequences, size, LM_ONLY, precision="bf16"))
     return own | {DEFAULT: Ours(multitask)}
 

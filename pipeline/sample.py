@@ -8,11 +8,11 @@ import pandas as pd
 from ehrgen.core.command import cell, run
 from ehrgen.core.params import load_yaml, section
 from ehrgen.data.cohort import Cohort
-from ehrgen.learning.machine import device as machine
 from ehrgen.learning.machine import launcher, processes
-from ehrgen.learning.model import prompt_bart as model
-from ehrgen.learning.sampling import likelihoods as scoring
-from ehrgen.learning.sampling import sampler as sampling
+from ehrgen.learning.machine.device import machine_for
+from ehrgen.learning.model.prompt_bart import PromptBart
+from ehrgen.learning.sampling.likelihoods import save_likelihoods, score_cohort
+from ehrgen.learning.sampling.sampler import draw_demographics, sample_cohort
 from ehrgen.learning.settings import Recipe, SamplingSettings, effective
 
 
@@ -22,18 +22,18 @@ def main() -> None:
     where = f"resolved.yaml: effective.{variant}"
     settings = section(effective(resolved, variant), "sampling", SamplingSettings, where)
     recipe = Recipe.from_resolved(resolved, variant, seed)
-    here = machine.for_recipe(recipe)
+    here = machine_for(recipe)
     real = Cohort.load(Path("data/cohort"))
     people = real.of_split("train").patients if settings.table is None else pd.read_parquet(settings.table)
     rng = np.random.default_rng([settings.seed, seed])
-    people = sampling.demographics(people, settings.patients, rng, settings.table or "data/cohort")
-    trained = model.load(Path("models") / variant / str(seed))
-    cohort = sampling.sample(trained, people, settings, int(rng.integers(2**31)), here)
-    found = scoring.table(trained, real, settings, recipe.train.order, seed, here)
+    people = draw_demographics(people, settings.patients, rng, settings.table or "data/cohort")
+    trained = PromptBart.load(Path("models") / variant / str(seed))
+    cohort = sample_cohort(trained, people, settings, int(rng.integers(2**31)), here)
+    found = score_cohort(trained, real, settings, recipe.train.order, seed, here)
     if not processes.first():
         return
     cohort.save(Path("samples") / variant / str(seed))
-    scoring.save(found, Path("likelihoods") / variant / f"{seed}.parquet")
+    save_likelihoods(found, Path("likelihoods") / variant / f"{seed}.parquet")
     print(f"{variant} {seed}: {len(cohort)} patients, {len(cohort.diagnoses)} diagnoses; {len(found)} real ones scored")
 
 

@@ -6,8 +6,8 @@ from ehrgen.core.command import cell, run
 from ehrgen.core.params import load_yaml
 from ehrgen.data.sequences import cooccurrence
 from ehrgen.data.sequences.sequences import Sequences
-from ehrgen.learning.machine import device as machine
 from ehrgen.learning.machine import launcher
+from ehrgen.learning.machine.device import machine_for
 from ehrgen.learning.settings import Recipe
 from ehrgen.learning.training import store
 
@@ -27,7 +27,7 @@ def main() -> None:
     key = store.key(recipe, inputs=(SEQUENCES, COOCCURRENCE), code=CODE)
     sequences = Sequences.load(SEQUENCES)
     matrices = cooccurrence.load(COOCCURRENCE, sequences.vocabulary)
-    trained = store.trained(key, recipe, sequences, matrices, machine.for_recipe(recipe))
+    trained = store.trained(key, recipe, sequences, matrices, machine_for(recipe))
     trained.publish(
         model=Path("models") / variant / str(seed),
         history=Path("reports/history") / variant / f"{seed}.csv",

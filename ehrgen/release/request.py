@@ -114,10 +114,10 @@ class Request:
 
     def people(self, rng: np.random.Generator) -> pd.DataFrame:
         """The people asked for, one row each: sex, age_years."""
-        from ehrgen.learning.sampling import sampler as sampling
+        from ehrgen.learning.sampling.sampler import draw_demographics
 
         if self.table is not None:
-            return sampling.demographics(demographics.table(self.table), self.patients, rng, f"--table {self.table}")
+            return draw_demographics(demographics.table(self.table), self.patients, rng, f"--table {self.table}")
         return demographics.people(self.patients, str(self.age), self.sex, rng)
 
     def generate(self, resolved: dict[str, Any]) -> Cohort:
@@ -126,17 +126,17 @@ class Request:
         Raises:
             RequestError: If several processes were started, each of which would write them.
         """
-        from ehrgen.learning.machine import device as machine
         from ehrgen.learning.machine import processes
-        from ehrgen.learning.model import prompt_bart as model
-        from ehrgen.learning.sampling import sampler as sampling
+        from ehrgen.learning.machine.device import machine_for
+        from ehrgen.learning.model.prompt_bart import PromptBart
+        from ehrgen.learning.sampling.sampler import sample_cohort
 
         settings, rng = self.settings(resolved), np.random.default_rng(self.seed)
         people = self.people(rng)
-        here = machine.for_recipe(Recipe.from_resolved(resolved, self.variant, self.seed_of_model))
+        here = machine_for(Recipe.from_resolved(resolved, self.variant, self.seed_of_model))
         if processes.count() > 1:
             raise RequestError(f"generate is one process, started as {processes.count()}; leave the launcher out")
-        return sampling.sample(model.load(self.folder), people, settings, int(rng.integers(2**31)), here)
+        return sample_cohort(PromptBart.load(self.folder), people, settings, int(rng.integers(2**31)), here)
 
     def told(self, resolved: dict[str, Any]) -> dict[str, Any]:
         """What was asked for and how it was sampled, for the card."""

@@ -7,7 +7,7 @@ from sklearn.metrics import log_loss
 
 from ehrgen.data.cohort import age_bracket
 from ehrgen.learning.batches import Batch
-from ehrgen.learning.model.prompt_bart import Output
+from ehrgen.learning.model.output import Output
 from ehrgen.learning.objectives import consistency
 from ehrgen.learning.objectives.expectation import UnknownLabelError, observed_counts
 from tests.support.cohorts import cohort

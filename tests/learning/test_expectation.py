@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from ehrgen.learning.model.class_tree import categories
+from ehrgen.learning.model.output import categories
 from ehrgen.learning.objectives.expectation import NothingToScoreError, at_codes, observed_counts
 from tests.support.sequences import tiny
 from tests.support.training import batch_of, by_hand, expecting, output, untrained

@@ -13,15 +13,15 @@ from ehrgen.data.cohort import SEXES, Cohort
 from ehrgen.data.sequences.sequences import Sequences
 from ehrgen.data.sequences.vocabulary import FIRST_CODE, FIRST_SYMBOL, Vocabulary
 from ehrgen.learning.model.prompt_bart import PromptBart
-from ehrgen.learning.sampling import likelihoods as scoring
 from ehrgen.learning.sampling import sampler
+from ehrgen.learning.sampling.likelihoods import log_likelihood, save_likelihoods, score_cohort
 from tests.support.cohorts import population
 from tests.support.sequences import RECORDS, Record, few, from_records, sequences_of, tiny
 from tests.support.training import here, sampling, untrained
 
 
 def scored(model: PromptBart, sequences: Sequences, **changes: Any) -> np.ndarray:
-    return scoring.log_likelihood(model, sequences, sampling(**changes), here())
+    return log_likelihood(model, sequences, sampling(**changes), here())
 
 
 def cohort() -> Cohort:
@@ -37,7 +37,7 @@ def model_of(patients: Cohort, **changes: Any) -> PromptBart:
 
 
 def table(real: Cohort, order: str = "shuffled", seed: int = 0, **changes: Any) -> pd.DataFrame:
-    return scoring.table(model_of(real), real, sampling(**changes), order, seed, here())
+    return score_cohort(model_of(real), real, sampling(**changes), order, seed, here())
 
 
 def as_the_sampler_sees_it(
@@ -146,7 +146,7 @@ def test_each_patient_has_its_own_likelihood():
     """In a fixed order the table is what each patient's own sequence says."""
     patients = cohort()
     one = model_of(patients)
-    found = scoring.table(one, patients, sampling(), "position", 0, here()).set_index("patient_id")
+    found = score_cohort(one, patients, sampling(), "position", 0, here()).set_index("patient_id")
     for patient_id in found.index[::20]:
         alone = Sequences.from_cohort(patients.take([patient_id]), one.vocabulary, one.max_tokens)
         assert found.loc[patient_id, "log_likelihood"] == pytest.approx(scored(one, alone).item(), rel=1e-4)
@@ -189,12 +189,12 @@ def test_long_histories_end_where_those_of_training_end():
     patients = from_records([[["4010"], ["4011"], ["4010"]] * 40] * 2)
     patients = Cohort(patients.patients.assign(split=["train", "heldout"]), patients.diagnoses)
     one = model_of(patients)
-    found = scoring.table(one, patients, sampling(), "position", 0, here())
+    found = score_cohort(one, patients, sampling(), "position", 0, here())
     assert 2 * found["codes"].iloc[0] + 1 <= one.max_tokens < 2 * found["codes"].iloc[0] + 3
     assert FIRST_CODE in Sequences.from_cohort(patients, one.vocabulary, one.max_tokens).tokens
 
 
 def test_saved_as_parquet(tmp_path):
     found = table(cohort(), patients=5)
-    scoring.save(found, tmp_path / "multitask" / "0.parquet")
+    save_likelihoods(found, tmp_path / "multitask" / "0.parquet")
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "multitask" / "0.parquet"), found)

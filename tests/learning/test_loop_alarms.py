@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from ehrgen.learning.batches import Batch
-from ehrgen.learning.model.prompt_bart import Output
+from ehrgen.learning.model.output import Output
 from ehrgen.learning.objectives.table import NothingToScoreError
 from ehrgen.learning.training.loop import Learner, TrainingError
 from ehrgen.learning.training.probes import ProbeFacts

@@ -6,9 +6,8 @@ import torch
 
 from ehrgen.data.sequences.sequences import Sequences
 from ehrgen.learning.batches import Batch, batches
-from ehrgen.learning.model.prompt_bart import Output
+from ehrgen.learning.model.output import Output
 from ehrgen.learning.settings import LossSettings
-from ehrgen.learning.training import loop as training
 from ehrgen.learning.training import weighting
 from ehrgen.learning.training.history import Row
 from ehrgen.learning.training.loop import Learner, TrainingError
@@ -81,7 +80,7 @@ def test_every_scheme_goes_on_after_a_stop_as_if_there_had_been_none(scheme: str
     settings = recipe(epochs=3, batch_tokens=512, weighting=scheme, schedules=SCHEDULES)
     whole, rows = trained(settings, tmp_path / "whole")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training.Learner, "epoch", stopping_in(3, training.Learner.epoch))
+        patch.setattr(Learner, "epoch", stopping_in(3, Learner.epoch))
         with pytest.raises(KeyboardInterrupt):
             trained(settings, tmp_path / "stopped")
     resumed, same_rows = trained(settings, tmp_path / "stopped")

@@ -12,8 +12,9 @@ from torch import Tensor
 from ehrgen.data.sequences.vocabulary import FIRST_CODE
 from ehrgen.learning.batches import Batch, similar
 from ehrgen.learning.model.distribution import DISTRIBUTIONS
+from ehrgen.learning.model.output import Output
 from ehrgen.learning.model.packing import Layout, Prefixed
-from ehrgen.learning.model.prompt_bart import Output, PromptBart, forbidden
+from ehrgen.learning.model.prompt_bart import PromptBart, forbidden
 from ehrgen.learning.training.loop import Learner
 from tests.support.sequences import tiny
 from tests.support.training import batch_of, here, matrices, recipe, untrained

@@ -5,10 +5,11 @@ from torch.testing import assert_close
 
 from ehrgen.learning.batches import Batch
 from ehrgen.learning.machine import processes
-from ehrgen.learning.model.prompt_bart import Output, PromptBart
-from ehrgen.learning.objectives import table as objectives
-from ehrgen.learning.training import parts as partition
-from ehrgen.learning.training.parts import divided
+from ehrgen.learning.model.output import Output
+from ehrgen.learning.model.prompt_bart import PromptBart
+from ehrgen.learning.objectives.table import build_objectives
+from ehrgen.learning.training import parts
+from ehrgen.learning.training.parts import divided, whole_output
 from tests.support.sequences import tiny
 from tests.support.training import CPU, batch_of, matrices, recipe, untrained
 
@@ -58,7 +59,7 @@ def in_turn(model: PromptBart, batch: Batch, count: int, patch: pytest.MonkeyPat
 
         for name, value in (("count", lambda: count), ("number", lambda: number), ("gathered", gathered)):
             patch.setattr(processes, name, value)
-        return partition.output(model, batch, forbid_used=True)
+        return whole_output(model, batch, forbid_used=True)
 
     for number in range(count):
         output(number)
@@ -71,7 +72,7 @@ def test_every_objective_has_its_value_in_each_process_and_its_gradient_in_their
 ):
     model, batch = untrained(dropout=0), batch.part(0, patients)
     settings = recipe(age_matching=1, diversity=1).loss
-    known = objectives.build(settings, tiny().of_split("train"), matrices(), CPU)
+    known = build_objectives(settings, tiny().of_split("train"), matrices(), CPU)
     parameters = list(model.parameters())
     whole = gradients(model(batch, forbid_used=True), batch, known, parameters)
     outs = in_turn(model, batch, count, monkeypatch)
@@ -88,10 +89,10 @@ def test_every_objective_has_its_value_in_each_process_and_its_gradient_in_their
 @pytest.mark.parametrize(("patients", "parts"), [(12, 3), (2, 5)])
 def test_parts_in_turn_give_the_same_output_and_gradients(patients: int, parts: int, batch: Batch):
     model, batch = untrained(dropout=0), batch.part(0, patients)
-    known = objectives.build(recipe(age_matching=1, diversity=1).loss, tiny().of_split("train"), matrices(), CPU)
+    known = build_objectives(recipe(age_matching=1, diversity=1).loss, tiny().of_split("train"), matrices(), CPU)
     parameters = list(model.parameters())
     whole = gradients(model(batch, forbid_used=True), batch, known, parameters)
-    found = gradients(partition.output(model, batch, True, parts), batch, known, parameters)
+    found = gradients(whole_output(model, batch, True, parts), batch, known, parameters)
     for name, (value, gradient) in whole.items():
         assert_close(found[name][0], value)
         assert gradient.norm() > 0
@@ -104,13 +105,13 @@ def test_states_computed_anew_drop_what_they_dropped_before(batch: Batch, monkey
 
     def gradient() -> torch.Tensor:
         torch.manual_seed(0)
-        out = partition.output(model, batch, True, parts=3)
+        out = whole_output(model, batch, True, parts=3)
         torch.rand(5)  # another use of the generator in between
         found = torch.autograd.grad(-out.target_log_prob.sum(), parameters, allow_unused=True)
         return torch.cat([part.flatten() for part in found if part is not None])
 
     anew = gradient()
-    monkeypatch.setattr(partition, "checkpoint", lambda run, part, use_reentrant, **how: run(part, **how))
+    monkeypatch.setattr(parts, "checkpoint", lambda run, part, use_reentrant, **how: run(part, **how))
     assert torch.equal(anew, gradient())
 
 
@@ -126,7 +127,7 @@ def test_parts_hold_the_outputs_and_not_the_states(batch: Batch):
             return tensor
 
         with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-            partition.output(model, batch, True, parts)
+            whole_output(model, batch, True, parts)
         return sum(kept.values())
 
     assert held(4) < held(1) / 10

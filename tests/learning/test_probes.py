@@ -11,8 +11,8 @@ from ehrgen.data.sequences import cooccurrence
 from ehrgen.data.sequences.sequences import Sequences
 from ehrgen.data.sequences.vocabulary import BOS, EOS, VISIT
 from ehrgen.learning.batches import Batch
-from ehrgen.learning.model.prompt_bart import Output
-from ehrgen.learning.objectives import table as objectives
+from ehrgen.learning.model.output import Output
+from ehrgen.learning.objectives.table import NAMES, NothingToScoreError, build_objectives
 from ehrgen.learning.training import probes
 from ehrgen.learning.training.loop import Learner
 from ehrgen.learning.training.probes import LEAK_SHARE, ProbeError, ProbeFacts, Probes, leaks
@@ -27,7 +27,7 @@ FEMALE, MALE = [["V270", "4019"]], [["1850", "4019"]]
 def probes_of(sequences: Sequences, **changes: Any) -> Probes:
     settings = recipe(**changes)
     counts = cooccurrence.count(sequences.of_split("train"))
-    chosen = objectives.build(settings.loss, sequences.of_split("train"), counts, here().device)
+    chosen = build_objectives(settings.loss, sequences.of_split("train"), counts, here().device)
     return Probes(settings, sequences.of_split("train"), sequences.of_split("validation"), chosen, here())
 
 
@@ -202,7 +202,7 @@ def test_objectives_with_nothing_to_score_have_no_value():
     assert VISIT in sequences.tokens
 
     def pairs(out: Output, batch: Batch) -> torch.Tensor:
-        raise objectives.NothingToScoreError("no pair")
+        raise NothingToScoreError("no pair")
 
     one = Learner(recipe(), sequences, cooccurrence.count(sequences), here())
     measured = Probes(one.recipe, one.training, one.validation, {"cooccur": pairs}, here())
@@ -231,7 +231,7 @@ def test_objectives_without_a_head_have_values_but_no_accuracy():
     changes = {"age_form": "consistency", "sex_form": "consistency", "age_matching": 1.0, "diversity": 1.0}
     one = Learner(recipe(**changes), tiny(), matrices(), here())
     facts = Probes(one.recipe, one.training, one.validation, one.objectives, one.machine).measure(one.model)
-    assert set(facts) == set(objectives.NAMES)
+    assert set(facts) == set(NAMES)
     for found in facts.values():
         assert found.accuracy is found.accuracy_codes_shuffled is found.accuracy_prompts_shuffled is None
         assert found.validation_value > 0 and not found.leaky

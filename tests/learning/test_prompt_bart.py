@@ -12,10 +12,10 @@ from transformers import BartConfig, BartModel
 from ehrgen.data.sequences.vocabulary import PAD
 from ehrgen.learning.batches import Batch
 from ehrgen.learning.model import packing
-from ehrgen.learning.model import prompt_bart as models
 from ehrgen.learning.model.distribution import DISTRIBUTIONS
+from ehrgen.learning.model.output import Output
 from ehrgen.learning.model.packing import Prefixed
-from ehrgen.learning.model.prompt_bart import Output, PromptBart
+from ehrgen.learning.model.prompt_bart import PromptBart
 from ehrgen.learning.model.prompts import PROMPTS
 from tests.support.sequences import tiny
 from tests.support.training import CPU, batch_of, here, recipe, same, untrained, weights
@@ -135,7 +135,7 @@ def test_shared_parameters_are_all_but_the_heads():
 def test_loading_gives_the_model_that_was_saved(tmp_path: Path, hierarchy: str):
     model, batch = untrained(hierarchy=hierarchy, prompt_encoder=False, sex_pool="all"), batch_of(tiny(), ROWS)
     model.save(tmp_path / "model")
-    loaded = models.load(tmp_path / "model").placed(here())
+    loaded = PromptBart.load(tmp_path / "model").placed(here())
     assert not loaded.training
     assert same(weights(loaded), weights(model))
     assert loaded.vocabulary == model.vocabulary and loaded.max_tokens == model.max_tokens
@@ -190,7 +190,7 @@ def test_a_pretrained_checkpoint_gives_the_weights(tmp_path: Path):
     (gradient,) = torch.autograd.grad(out.target_log_prob.sum(), model.bart.shared.weight, retain_graph=True)
     assert torch.equal(gradient.any(dim=1), torch.bincount(batch.inputs[batch.real], minlength=len(gradient)) > 0)
     model.save(tmp_path / "model")
-    again = models.load(tmp_path / "model").placed(here())
+    again = PromptBart.load(tmp_path / "model").placed(here())
     assert torch.equal(again(batch).target_log_prob, out.target_log_prob)
 
 

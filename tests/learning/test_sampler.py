@@ -16,7 +16,7 @@ from ehrgen.data.sequences.vocabulary import BOS, EOS, FIRST_CODE, FIRST_SYMBOL,
 from ehrgen.learning.batches import collate
 from ehrgen.learning.machine.device import Machine
 from ehrgen.learning.model.prompt_bart import PromptBart
-from ehrgen.learning.sampling.sampler import END, SamplingError, demographics, draw, sample, write_histories
+from ehrgen.learning.sampling.sampler import END, SamplingError, draw, draw_demographics, sample_cohort, write_histories
 from tests.support.cohorts import cohort
 from tests.support.sequences import sequences_of, tiny
 from tests.support.training import here, sampling, untrained
@@ -31,7 +31,7 @@ def people(patients: int = 50, seed: int = 0) -> pd.DataFrame:
 
 
 def drawn(model: PromptBart, seed: int = 0, patients: pd.DataFrame | None = None, **changes: Any) -> Cohort:
-    return sample(model, people() if patients is None else patients, sampling(**changes), seed, here())
+    return sample_cohort(model, people() if patients is None else patients, sampling(**changes), seed, here())
 
 
 def written(model: PromptBart, patients: pd.DataFrame, **changes: Any) -> list[list[int]]:
@@ -258,7 +258,7 @@ def test_demographics_reach_the_model_only_if_passed(passed: bool, switch: str):
 
 def test_demographics_keep_the_joint_distribution():
     table = pd.DataFrame({"sex": ["F", "M", "M", "F"], "age_years": [30.0, 70.0, 70.0, 1.0], "other": 0})
-    chosen = demographics(table, 4000, np.random.default_rng(0), "table")
+    chosen = draw_demographics(table, 4000, np.random.default_rng(0), "table")
     assert list(chosen.columns) == ["sex", "age_years"] and chosen.index.tolist() == list(range(4000))
     pairs = Counter(zip(chosen["sex"], chosen["age_years"], strict=True))
     counts = [pairs["F", 30.0], pairs["M", 70.0], pairs["F", 1.0]]
@@ -267,7 +267,7 @@ def test_demographics_keep_the_joint_distribution():
 
 
 def test_demographics_follow_their_seed():
-    first, again, other = (demographics(people(), 30, np.random.default_rng(seed), "table") for seed in (1, 1, 2))
+    first, again, other = (draw_demographics(people(), 30, np.random.default_rng(seed), "table") for seed in (1, 1, 2))
     assert first.equals(again) and not first.equals(other)
 
 
@@ -281,12 +281,12 @@ def test_demographics_need_people_with_sex_and_age():
         (strange, "a.parquet: 2 of 50 rows without a sex"),
     ):
         with pytest.raises(SamplingError, match=message):
-            demographics(table, 5, rng, "a.parquet")
+            draw_demographics(table, 5, rng, "a.parquet")
 
 
 def test_half_precision_samples_too():
     bf16 = Machine(torch.device("cpu"), bf16=True)
-    made = sample(untrained(), people(), sampling(), 0, bf16)
+    made = sample_cohort(untrained(), people(), sampling(), 0, bf16)
     assert len(made) == 50 and repeats(made) == 0
 
 

@@ -11,7 +11,7 @@ from scipy.stats import entropy
 from ehrgen.core.params import ParamsError, parse
 from ehrgen.data.cohort import age_bracket
 from ehrgen.learning import settings
-from ehrgen.learning.objectives import table as objectives
+from ehrgen.learning.objectives.table import NAMES
 from ehrgen.learning.settings import LossSettings, ScheduleSettings
 from ehrgen.learning.training.schedules import ScheduleError, Schedules, chance, factor
 from tests.support.cohorts import cohort
@@ -106,7 +106,7 @@ def test_each_objective_has_its_own_schedule():
 
 
 def test_the_settings_know_every_objective():
-    assert settings.WEIGHTS == objectives.NAMES
+    assert settings.WEIGHTS == NAMES
     assert set(settings.WITH_CHANCE) <= set(settings.WEIGHTS)
 
 

@@ -11,10 +11,9 @@ import pytest
 
 from ehrgen.data.sequences import cooccurrence
 from ehrgen.data.sequences.sequences import Sequences
-from ehrgen.learning.model import prompt_bart as model
-from ehrgen.learning.training import loop as training
+from ehrgen.learning.model.prompt_bart import PromptBart
 from ehrgen.learning.training import store
-from ehrgen.learning.training.loop import TrainingError
+from ehrgen.learning.training.loop import Learner, TrainingError
 from ehrgen.learning.training.store import Trained
 from tests.support.cohorts import cohort
 from tests.support.sandbox import ROOT
@@ -49,8 +48,8 @@ def test_what_is_published_is_a_copy(tmp_path: Path):
     trained = store.trained("key", recipe(epochs=1), tiny(), matrices(), here())
     targets = {name: tmp_path / "out" / name / "0" for name in ("model", "history", "manifest")}
     trained.publish(**targets)
-    published = model.load(targets["model"])
-    assert same(weights(published), weights(model.load(trained.folder / "model")))
+    published = PromptBart.load(targets["model"])
+    assert same(weights(published), weights(PromptBart.load(trained.folder / "model")))
     assert targets["history"].read_text().startswith("epoch,objective,value,")
     manifest = json.loads(targets["manifest"].read_text())
     assert manifest["steps"] > 0
@@ -70,7 +69,7 @@ def test_a_failed_training_is_not_in_the_store(root: Path):
 def test_a_killed_process_goes_on_where_it_was(root: Path, capsys: pytest.CaptureFixture):
     """Killed without warning in its second epoch; the next process ends with the weights of one never stopped."""
     settings = recipe(**RESUMED)
-    learner = training.Learner(settings, tiny(), matrices(), here())
+    learner = Learner(settings, tiny(), matrices(), here())
     within_second_epoch = learner.steps_per_epoch + 1
     assert within_second_epoch < 2 * learner.steps_per_epoch
     killed = subprocess.run(
@@ -88,7 +87,7 @@ def test_a_killed_process_goes_on_where_it_was(root: Path, capsys: pytest.Captur
     epochs = [line.split(":")[0] for line in capsys.readouterr().out.splitlines() if line.startswith("epoch")]
     assert epochs == ["epoch 2", "epoch 3"]
     whole = store.trained("whole", settings, tiny(), matrices(), here())
-    assert same(weights(model.load(resumed.folder / "model")), weights(model.load(whole.folder / "model")))
+    assert same(weights(PromptBart.load(resumed.folder / "model")), weights(PromptBart.load(whole.folder / "model")))
     assert (resumed.folder / "history").read_text() == (whole.folder / "history").read_text()
     assert not (resumed.folder / "checkpoint").exists()
 

@@ -10,15 +10,14 @@ from torch.nn.functional import logsigmoid
 
 from ehrgen.data.sequences import cooccurrence
 from ehrgen.learning.model.class_tree import FORBIDDEN
-from ehrgen.learning.model.prompt_bart import Output
-from ehrgen.learning.objectives import table as objectives
-from ehrgen.learning.objectives.table import Objective
+from ehrgen.learning.model.output import Output
+from ehrgen.learning.objectives.table import FORMS, NAMES, Objective, build_objectives
 from ehrgen.learning.settings import LossSettings
 from tests.support.cohorts import cohort
 from tests.support.sequences import sequences_of, tiny
 from tests.support.training import CPU, batch_of, bound, by_hand, matrices, recipe, untrained
 
-LISTED = [(name, form) for name, forms in objectives.FORMS.items() for form in forms]
+LISTED = [(name, form) for name, forms in FORMS.items() for form in forms]
 SPECIMENS = {("cooccur", "observed")}
 """Kept because they teach nothing: the analysed system had them."""
 
@@ -135,33 +134,31 @@ def test_following_its_gradient_lowers_it(name: str, form: str):
 
 @each
 def test_weight_zero_leaves_it_out(name: str, form: str):
-    every = dict.fromkeys(objectives.NAMES, 1.0)
-    own = {f"{name}_form": form} if len(objectives.FORMS[name]) > 1 else {}
+    every = dict.fromkeys(NAMES, 1.0)
+    own = {f"{name}_form": form} if len(FORMS[name]) > 1 else {}
     settings = recipe(**every | own | {name: 0}).loss
-    built = objectives.build(settings, tiny().of_split("train"), matrices(), CPU)
-    assert list(built) == [other for other in objectives.NAMES if other != name]
+    built = build_objectives(settings, tiny().of_split("train"), matrices(), CPU)
+    assert list(built) == [other for other in NAMES if other != name]
 
 
 def test_all_weights_zero_is_an_error():
-    settings = recipe().loss.model_copy(update=dict.fromkeys(objectives.NAMES, 0.0))  # parsed, it would be refused
+    settings = recipe().loss.model_copy(update=dict.fromkeys(NAMES, 0.0))  # parsed, it would be refused
     with pytest.raises(ValueError, match="every weight is 0"):
-        objectives.build(settings, tiny().of_split("train"), matrices(), CPU)
+        build_objectives(settings, tiny().of_split("train"), matrices(), CPU)
 
 
-@pytest.mark.parametrize("form", objectives.FORMS["cooccur"])
+@pytest.mark.parametrize("form", FORMS["cooccur"])
 def test_counts_of_another_vocabulary_are_refused(form: str):
     foreign = cooccurrence.count(sequences_of(cohort([["4019 25000"]])))
     with pytest.raises(ValueError, match="other labels"):
-        objectives.build(recipe(cooccur_form=form).loss, tiny().of_split("train"), foreign, CPU)
+        build_objectives(recipe(cooccur_form=form).loss, tiny().of_split("train"), foreign, CPU)
 
 
 def test_the_settings_offer_exactly_the_forms_of_the_table():
     fields = LossSettings.model_fields
-    assert set(objectives.NAMES) <= set(fields)
-    offered = {
-        name: fields[f"{name}_form"].annotation.__args__ for name in objectives.NAMES if f"{name}_form" in fields
-    }
-    several = {name: tuple(forms) for name, forms in objectives.FORMS.items() if len(forms) > 1}
+    assert set(NAMES) <= set(fields)
+    offered = {name: fields[f"{name}_form"].annotation.__args__ for name in NAMES if f"{name}_form" in fields}
+    several = {name: tuple(forms) for name, forms in FORMS.items() if len(forms) > 1}
     assert {name: set(forms) for name, forms in offered.items()} == {
         name: set(forms) for name, forms in several.items()
     }

@@ -19,16 +19,15 @@ from ehrgen.data.sequences.cooccurrence import Cooccurrence
 from ehrgen.data.sequences.sequences import Sequences
 from ehrgen.data.sequences.vocabulary import FIRST_CODE, FIRST_SYMBOL, MARK_CLASSES, Vocabulary
 from ehrgen.learning.batches import Batch, collate
-from ehrgen.learning.machine import device as machine
-from ehrgen.learning.machine.device import Machine
-from ehrgen.learning.model.prompt_bart import Output, PromptBart
-from ehrgen.learning.objectives import table as objectives
-from ehrgen.learning.objectives.table import Objective
+from ehrgen.learning.machine.device import Machine, prepare_machine
+from ehrgen.learning.model.output import Output
+from ehrgen.learning.model.prompt_bart import PromptBart
+from ehrgen.learning.objectives.table import FORMS, Objective, build_objectives
 from ehrgen.learning.settings import LossSettings, ModelSettings, Recipe, SamplingSettings, TrainSettings
-from ehrgen.learning.training import loop as training
 from ehrgen.learning.training import store
 from ehrgen.learning.training.checkpoint import Checkpoint
 from ehrgen.learning.training.history import Row
+from ehrgen.learning.training.loop import Learner, train
 from tests.support.cohorts import cohort
 from tests.support.sequences import sequences_of, tiny
 
@@ -115,7 +114,7 @@ def matrices() -> dict[str, Cooccurrence]:
 @cache
 def here() -> Machine:
     """One CPU thread in full precision, prepared as for a real run."""
-    return machine.prepare("cpu", "fp32", 1, 16)
+    return prepare_machine("cpu", "fp32", 1, 16)
 
 
 def untrained(seed: int = 0, vocabulary: Vocabulary | None = None, **changes: Any) -> PromptBart:
@@ -141,7 +140,7 @@ def untrained(seed: int = 0, vocabulary: Vocabulary | None = None, **changes: An
 
 def trained(settings: Recipe, folder: Path) -> tuple[PromptBart, list[Row]]:
     """Model and history of a training on `tiny`; its checkpoint goes into that folder."""
-    return training.train(settings, tiny(), matrices(), here(), Checkpoint(folder))
+    return train(settings, tiny(), matrices(), here(), Checkpoint(folder))
 
 
 def batch_of(sequences: Sequences, rows: list[int] | None = None, encoder_input: str = "prompt") -> Batch:
@@ -178,11 +177,11 @@ def expecting(batch: Batch, *shares: float) -> Output:
 
 def bound(name: str, form: str | None = None, sequences: Sequences | None = None, **changes: Any) -> Objective:
     """One objective with a weight, bound to the training split of `tiny`, or to all of `sequences`."""
-    forms = {} if form is None or len(objectives.FORMS[name]) == 1 else {f"{name}_form": form}
+    forms = {} if form is None or len(FORMS[name]) == 1 else {f"{name}_form": form}
     settings = recipe(**{name: 1.0} | forms | changes).loss
     if sequences is None:
-        return objectives.build(settings, tiny().of_split("train"), matrices(), CPU)[name]
-    return objectives.build(settings, sequences, cooccurrence.count(sequences), CPU)[name]
+        return build_objectives(settings, tiny().of_split("train"), matrices(), CPU)[name]
+    return build_objectives(settings, sequences, cooccurrence.count(sequences), CPU)[name]
 
 
 def weights(model: PromptBart) -> dict[str, torch.Tensor]:
@@ -209,14 +208,14 @@ RESUMED = {"epochs": 3, "batch_tokens": 512}
 
 def train_and_die(step: int) -> None:
     """Train the tiny recipe into the store; SIGKILL to this process just before that step."""
-    take_step = training.Learner.step
+    take_step = Learner.step
 
-    def fatal(learner: training.Learner, number: int, *rest: Any) -> None:
+    def fatal(learner: Learner, number: int, *rest: Any) -> None:
         if number == step:
             os.kill(os.getpid(), signal.SIGKILL)
         take_step(learner, number, *rest)
 
-    training.Learner.step = fatal
+    Learner.step = fatal
     store.trained("killed", recipe(**RESUMED), tiny(), matrices(), here())
 
 

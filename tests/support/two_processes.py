@@ -13,16 +13,15 @@ import pandas as pd
 import pytest
 
 from ehrgen.core.command import run
-from ehrgen.learning.machine import device as machine
 from ehrgen.learning.machine import launcher, processes
+from ehrgen.learning.machine.device import machine_for, prepare_machine
 from ehrgen.learning.model.prompt_bart import PromptBart
 from ehrgen.learning.sampling.likelihoods import log_likelihood
-from ehrgen.learning.sampling.sampler import sample
-from ehrgen.learning.training import loop as training
+from ehrgen.learning.sampling.sampler import sample_cohort
 from ehrgen.learning.training import store
 from ehrgen.learning.training.checkpoint import Checkpoint
 from ehrgen.learning.training.history import Row
-from ehrgen.learning.training.loop import train
+from ehrgen.learning.training.loop import Learner, train
 from tests.support.sequences import tiny
 from tests.support.training import CPU, matrices, recipe, sampling, untrained
 
@@ -39,18 +38,18 @@ SAMPLES = {
     "flat": (30, {"rule_edits": True}),
     "alone": (1, {}),
 }
-HERE = machine.prepare("cpu", "fp32", 1, 16)
+HERE = prepare_machine("cpu", "fp32", 1, 16)
 
 
 def results(folder: Path) -> None:
     """Everything, of which the first process writes a file each."""
     for name, changes in TRAININGS.items():
         own = recipe(**{"dropout": 0.0, **changes})
-        trained = store.trained(f"{folder}/store/{name}", own, tiny(), matrices(), machine.for_recipe(own))
+        trained = store.trained(f"{folder}/store/{name}", own, tiny(), matrices(), machine_for(own))
         trained.publish(**{what: folder / name / what for what in ("model", "history", "manifest")})
     for name, (patients, changes) in SAMPLES.items():
         model = untrained(hierarchy="flat" if name == "flat" else "factored")
-        made = sample(model, people(patients), sampling(**changes), 0, HERE).diagnoses.to_csv()
+        made = sample_cohort(model, people(patients), sampling(**changes), 0, HERE).diagnoses.to_csv()
         write(folder / f"{name}.csv", made)
     found = log_likelihood(untrained(), tiny(), sampling(), HERE)
     write(folder / "likelihood.csv", "\n".join(map(repr, found.tolist())))
@@ -61,7 +60,7 @@ def resumed(folder: Path) -> str:
     """Checksums of the weights that each process has after a training in one go, and after one stopped in epoch 2."""
     whole = checksums(in_full(folder / "whole"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training.Learner, "epoch", stopping(training.Learner.epoch))
+        patch.setattr(Learner, "epoch", stopping(Learner.epoch))
         with pytest.raises(KeyboardInterrupt):
             in_full(folder / "stopped")
     processes.of_each(0, CPU)  # until the first has written its checkpoint
@@ -74,7 +73,7 @@ def in_full(folder: Path) -> PromptBart:
 
 
 def stopping(run_epoch: Callable) -> Callable:
-    def stopped(learner: training.Learner, number: int) -> list[Row]:
+    def stopped(learner: Learner, number: int) -> list[Row]:
         if number == 2:
             raise KeyboardInterrupt
         return run_epoch(learner, number)

@@ -50,7 +50,7 @@ WIDE = 256
 """From this model width on, bf16 products repay their casts on a CPU; at 64 and 128 they cost 1.2 to 1.5 x more."""
 
 
-def prepare(device: str, precision: str, threads: int, width: int) -> Machine:
+def prepare_machine(device: str, precision: str, threads: int, width: int) -> Machine:
     """The machine for a run of a model `width` wide; sets the thread count, asks torch for repeatable algorithms.
 
     Of several processes each has a device of its own.
@@ -70,10 +70,10 @@ def prepare(device: str, precision: str, threads: int, width: int) -> Machine:
     return Machine(own, precision == "bf16" or (precision == "auto" and _gains_by_bf16(name, width)))
 
 
-def for_recipe(recipe: Recipe) -> Machine:
-    """`prepare` with what a recipe says."""
+def machine_for(recipe: Recipe) -> Machine:
+    """`prepare_machine` with what a recipe says."""
     train = recipe.train
-    return prepare(train.device, train.precision, train.threads, recipe.model.d_model)
+    return prepare_machine(train.device, train.precision, train.threads, recipe.model.d_model)
 
 
 def _gains_by_bf16(device: str, width: int) -> bool:

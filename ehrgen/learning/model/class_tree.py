@@ -94,19 +94,6 @@ class Siblings:
         return self.symbol[winner[torch.searchsorted(self.row[winner], torch.arange(len(best), device=best.device))]]
 
 
-def categories(class_log_prob: Float[Tensor, "N K"]) -> Float[Tensor, "N C"]:
-    """P(category | a code comes next); each row sums to 1.
-
-    Without the condition an objective on codes could be lowered by ending visits instead of by choosing codes.
-
-    Example:
-        >>> log_prob = torch.tensor([[0.3, 0.2, 0.1, 0.4]]).log()
-        >>> [round(share, 3) for share in categories(log_prob)[0].tolist()]
-        [0.2, 0.8]
-    """
-    return torch.softmax(class_log_prob[:, MARK_CLASSES:], dim=-1)
-
-
 def choose(log_prob: Float[Tensor, "N S"], generator: torch.Generator) -> Int[Tensor, " N"]:
     """One index a row, drawn in proportion to exp(log_prob): first a block of about sqrt(S) indices, then one of it.
 

@@ -8,28 +8,12 @@ Axes: N positions, D state, K classes, S symbols, J pairs of (position, symbol a
 targets' classes, position by position.
 """
 
-from typing import Protocol
-
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from ehrgen.data.sequences.vocabulary import MARK_CLASSES, Vocabulary
 from ehrgen.learning.model.class_tree import FORBIDDEN, Forbidden, Hierarchy, Siblings, choose, masked_log_softmax
-
-
-class Distribution(Protocol):
-    """What objectives and the sampler ask of an output distribution; every answer is in nats."""
-
-    def target(
-        self, states: Float[Tensor, "N D"], target: Int[Tensor, " N"], forbidden: Forbidden
-    ) -> tuple[Float[Tensor, " N"], Float[Tensor, "N K"]]: ...
-
-    def symbols(self, states: Float[Tensor, "N D"], forbidden: Forbidden) -> Float[Tensor, "N S"]: ...
-
-    def draw(
-        self, states: Float[Tensor, "N D"], forbidden: Forbidden, generator: torch.Generator
-    ) -> Int[Tensor, " N"]: ...
 
 
 class Factored(nn.Module):

@@ -5,9 +5,8 @@ D state, P prompt vectors.
 """
 
 import json
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import torch
@@ -24,27 +23,13 @@ from ehrgen.learning.batches import Batch, similar
 from ehrgen.learning.machine.device import Machine
 from ehrgen.learning.model import packing
 from ehrgen.learning.model.backbone import ModelError, backbone
-from ehrgen.learning.model.class_tree import Forbidden, categories
+from ehrgen.learning.model.class_tree import Forbidden
 from ehrgen.learning.model.distribution import DISTRIBUTIONS
+from ehrgen.learning.model.output import Output
 from ehrgen.learning.model.packing import Layout, Prefixed
 from ehrgen.learning.model.prompts import PROMPTS, CategoryVectors, Prompt
 from ehrgen.learning.model.readout import Readout
 from ehrgen.learning.settings import ModelSettings
-
-
-@dataclass(frozen=True)
-class Output:
-    """What objectives see: log-probabilities (nats) of targets and classes, and the logits of the heads."""
-
-    target_log_prob: Float[Tensor, " N"]
-    class_log_prob: Float[Tensor, "N K"]
-    age_logits: Float[Tensor, "N 6"]
-    sex_logits: Float[Tensor, "B 2"]
-
-    @cached_property
-    def categories(self) -> Float[Tensor, "N C"]:
-        """P(category | a code comes next), taken once for all objectives that ask for it."""
-        return categories(self.class_log_prob)
 
 
 class PromptBart(nn.Module):
@@ -71,7 +56,7 @@ class PromptBart(nn.Module):
         self.category = CategoryVectors(vocabulary, width) if settings.hierarchy != "flat" else None
         self.distribution = DISTRIBUTIONS[settings.hierarchy](vocabulary, width)
 
-    def placed(self, machine: Machine) -> "PromptBart":
+    def placed(self, machine: Machine) -> Self:
         """This model on that machine's device, with its attention."""
         self.bart.set_attn_implementation(machine.attention)
         return self.to(machine.device)
@@ -184,6 +169,17 @@ class PromptBart(nn.Module):
             text = json.dumps(config, indent=1, sort_keys=True)
             (temporary / "config.json").write_text(text + "\n", encoding="utf-8")
 
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """The model saved in `folder`, in evaluation mode, on the CPU."""
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        settings = ModelSettings(**config["settings"])
+        vocabulary = Vocabulary.load(folder / "vocabulary.json")
+        bart = BartModel(BartConfig(**config["bart"]))  # a pretrained one has its own size, not that of the settings
+        model = cls(settings, vocabulary, config["max_tokens"], config["sex_pool"], bart)
+        model.load_untied(load_file(folder / "model.safetensors"))
+        return model.eval()
+
     def untied_state(self) -> dict[str, Tensor]:
         """Every distinct tensor of the state once, by name."""
         tied = ("bart.encoder.embed_tokens.weight", "bart.decoder.embed_tokens.weight")
@@ -199,17 +195,6 @@ class PromptBart(nn.Module):
         missing = [k for k in found.missing_keys if not k.endswith("embed_tokens.weight")]
         if missing or found.unexpected_keys:
             raise ModelError(f"weights do not fit: missing {missing}, unknown {found.unexpected_keys}")
-
-
-def load(folder: Path) -> PromptBart:
-    """The model saved in `folder`, in evaluation mode, on the CPU."""
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    settings = ModelSettings(**config["settings"])
-    vocabulary = Vocabulary.load(folder / "vocabulary.json")
-    bart = BartModel(BartConfig(**config["bart"]))  # a pretrained one has its own size, not that of the settings
-    model = PromptBart(settings, vocabulary, config["max_tokens"], config["sex_pool"], bart)
-    model.load_untied(load_file(folder / "model.safetensors"))
-    return model.eval()
 
 
 def forbidden(batch: Batch, forbid_used: bool) -> Forbidden:

@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from ehrgen.learning.batches import Batch
-from ehrgen.learning.model.prompt_bart import Output
+from ehrgen.learning.model.output import Output
 from ehrgen.learning.objectives.expectation import UnknownLabelError, before_codes
 
 INVERSE_PENALTY = 10.0

@@ -29,7 +29,7 @@ from torch import Tensor
 
 from ehrgen.data.sequences.vocabulary import MARK_CLASSES
 from ehrgen.learning.batches import Batch
-from ehrgen.learning.model.prompt_bart import Output
+from ehrgen.learning.model.output import Output
 from ehrgen.learning.objectives.expectation import NothingToScoreError
 
 

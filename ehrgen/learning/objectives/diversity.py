@@ -9,7 +9,7 @@ from numpy import ndarray
 from torch import Tensor
 
 from ehrgen.learning.batches import Batch
-from ehrgen.learning.model.prompt_bart import Output
+from ehrgen.learning.model.output import Output
 from ehrgen.learning.objectives.expectation import at_codes
 from ehrgen.learning.objectives.matching import divergence
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from ehrgen.data.sequences.sequences import Sequences
 from ehrgen.data.sequences.vocabulary import FIRST_CODE, FIRST_SYMBOL, MARK_CLASSES
 from ehrgen.learning.batches import Batch
-from ehrgen.learning.model.prompt_bart import Output
+from ehrgen.learning.model.output import Output
 
 
 class NothingToScoreError(ValueError):

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ehrgen.data.cohort import AGE_BRACKETS
 from ehrgen.learning.batches import Batch
-from ehrgen.learning.model.prompt_bart import Output
+from ehrgen.learning.model.output import Output
 from ehrgen.learning.objectives.expectation import UnknownLabelError, at_codes
 
 

@@ -1,8 +1,8 @@
 """What the model can be asked to learn: pure functions (Output, Batch) -> scalar, in one table.
 
-They see no optimiser, no weights and not each other. `build` binds what an objective needs of the settings and of
-the training split (threshold, prices, frequencies, a classifier); the training loop multiplies by weights and sums,
-and does not know which objectives it runs.
+They see no optimiser, no weights and not each other. `build_objectives` binds what an objective needs of the settings
+and of the training split (threshold, prices, frequencies, a classifier); the training loop multiplies by weights and
+sums, and does not know which objectives it runs.
 """
 
 from collections.abc import Callable
@@ -21,19 +21,18 @@ from ehrgen.data.sequences.cooccurrence import Cooccurrence
 from ehrgen.data.sequences.sequences import Sequences
 from ehrgen.data.sequences.vocabulary import Vocabulary
 from ehrgen.learning.batches import Batch
-from ehrgen.learning.model.prompt_bart import Output
-from ehrgen.learning.objectives import consistency, cooccur, diversity, matching
-from ehrgen.learning.objectives import lm_and_heads as heads
+from ehrgen.learning.model.output import Output
+from ehrgen.learning.objectives import consistency, cooccur, diversity, lm_and_heads, matching
 from ehrgen.learning.objectives.expectation import NothingToScoreError, observed_counts
 from ehrgen.learning.settings import LossSettings
 
-__all__ = ["FORMS", "NAMES", "NothingToScoreError", "Objective", "build"]
+__all__ = ["FORMS", "NAMES", "NothingToScoreError", "Objective", "build_objectives"]
 
 Objective = Callable[[Output, Batch], Float[Tensor, ""]]
 
 
 @dataclass(frozen=True)
-class Evidence:
+class ObjectiveInputs:
     """What objectives may be bound to: settings, and the training split in tensors and counts."""
 
     settings: LossSettings
@@ -68,50 +67,50 @@ class Evidence:
         return torch.from_numpy(values).to(self.device)
 
 
-def _age_consistency(of: Evidence) -> Objective:
+def _age_consistency(of: ObjectiveInputs) -> Objective:
     weight, bias = consistency.fit(of.counts, of.bracket, len(AGE_BRACKETS))
     return partial(consistency.age, weight=of.tensor(weight), bias=of.tensor(bias))
 
 
-def _sex_consistency(of: Evidence) -> Objective:
+def _sex_consistency(of: ObjectiveInputs) -> Objective:
     weight, bias = consistency.fit(of.counts, np.asarray(of.training.sex), len(SEXES))
     return partial(consistency.sex, weight=of.tensor(weight), bias=of.tensor(bias))
 
 
-def _priced(of: Evidence, price: ndarray) -> Objective:
+def _priced(of: ObjectiveInputs, price: ndarray) -> Objective:
     return partial(cooccur.expected, price=of.tensor(price), symbol_class=of.tensor(of.vocabulary.symbol_class))
 
 
-def _cooccur_expected(of: Evidence) -> Objective:
+def _cooccur_expected(of: ObjectiveInputs) -> Objective:
     return _priced(of, of.of_categories.penalty(of.settings.cooccur_threshold))
 
 
-def _cooccur_npmi(of: Evidence) -> Objective:
+def _cooccur_npmi(of: ObjectiveInputs) -> Objective:
     return _priced(of, 1 - of.of_categories.smoothed_npmi())
 
 
-def _cooccur_observed(of: Evidence) -> Objective:
+def _cooccur_observed(of: ObjectiveInputs) -> Objective:
     penalty = partial(of.of_codes.pair_penalty, threshold=of.settings.cooccur_threshold)
     return partial(cooccur.observed, pair_penalty=penalty)
 
 
-def _age_matching(of: Evidence) -> Objective:
+def _age_matching(of: ObjectiveInputs) -> Objective:
     return partial(matching.age_frequencies, training=of.tensor(matching.by_bracket(of.counts, of.bracket)))
 
 
-def _diversity_unigram(of: Evidence) -> Objective:
+def _diversity_unigram(of: ObjectiveInputs) -> Objective:
     total = of.counts.sum(axis=0)
     return partial(diversity.unigram, training=of.tensor((total / total.sum()).astype(np.float32)))
 
 
-def _diversity_rare(of: Evidence) -> Objective:
+def _diversity_rare(of: ObjectiveInputs) -> Objective:
     return partial(diversity.rare, commonness=of.tensor(diversity.commonness(of.counts.sum(axis=0))))
 
 
-FORMS: dict[str, dict[str, Callable[[Evidence], Objective]]] = {
-    "lm": {"symbols": lambda of: heads.lm},
-    "age": {"states": lambda of: heads.age, "consistency": _age_consistency},
-    "sex": {"states": lambda of: heads.sex, "consistency": _sex_consistency},
+FORMS: dict[str, dict[str, Callable[[ObjectiveInputs], Objective]]] = {
+    "lm": {"symbols": lambda of: lm_and_heads.lm},
+    "age": {"states": lambda of: lm_and_heads.age, "consistency": _age_consistency},
+    "sex": {"states": lambda of: lm_and_heads.sex, "consistency": _sex_consistency},
     "cooccur": {"expected": _cooccur_expected, "observed": _cooccur_observed, "npmi": _cooccur_npmi},
     "age_matching": {"frequencies": _age_matching},
     "diversity": {"unigram": _diversity_unigram, "rare": _diversity_rare},
@@ -120,7 +119,7 @@ FORMS: dict[str, dict[str, Callable[[Evidence], Objective]]] = {
 NAMES = tuple(FORMS)
 
 
-def build(
+def build_objectives(
     settings: LossSettings, training: Sequences, matrices: dict[str, Cooccurrence], device: torch.device
 ) -> dict[str, Objective]:
     """The objectives with a weight above 0, by name, bound to the training split and its pair counts.
@@ -129,7 +128,7 @@ def build(
         ValueError: If no objective has a weight, or the counts are of another vocabulary.
         UnknownLabelError: If a consistency form meets a training split of one label.
     """
-    of = Evidence(settings, training, matrices, device)
+    of = ObjectiveInputs(settings, training, matrices, device)
     chosen = {}
     for name, forms in FORMS.items():
         if getattr(settings, name) > 0:

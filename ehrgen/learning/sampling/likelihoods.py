@@ -41,7 +41,7 @@ TOKENS = 8192
 """Scored at a time; at 10,000 classes their log-probabilities take 330 MB."""
 
 
-def table(
+def score_cohort(
     model: PromptBart, cohort: Cohort, settings: SamplingSettings, order: str, seed: int, machine: Machine
 ) -> pd.DataFrame:
     """The table of the module's docstring: up to `settings.patients` of each split, drawn by seed.
@@ -93,7 +93,7 @@ def log_likelihood(
     return processes.summed(torch.from_numpy(found).to(machine.device)).cpu().numpy()
 
 
-def save(found: pd.DataFrame, path: Path) -> None:
+def save_likelihoods(found: pd.DataFrame, path: Path) -> None:
     """Write the table as parquet."""
     with replacing(path) as temporary:
         found.to_parquet(temporary, index=False)

@@ -32,7 +32,7 @@ class SamplingError(ValueError):
     """Sampling cannot begin; the message says what is missing and where."""
 
 
-def demographics(people: pd.DataFrame, patients: int, rng: np.random.Generator, where: str) -> pd.DataFrame:
+def draw_demographics(people: pd.DataFrame, patients: int, rng: np.random.Generator, where: str) -> pd.DataFrame:
     """`patients` rows (sex, age_years) drawn with replacement from `people`, so that the joint is theirs.
 
     Raises:
@@ -50,7 +50,9 @@ def demographics(people: pd.DataFrame, patients: int, rng: np.random.Generator, 
     return people[["sex", "age_years"]].iloc[rng.integers(len(people), size=patients)].reset_index(drop=True)
 
 
-def sample(model: PromptBart, people: pd.DataFrame, settings: SamplingSettings, seed: int, machine: Machine) -> Cohort:
+def sample_cohort(
+    model: PromptBart, people: pd.DataFrame, settings: SamplingSettings, seed: int, machine: Machine
+) -> Cohort:
     """One synthetic patient for every row (sex, age_years) of `people`.
 
     Several processes write patients of their own side by side, all with the numbers of one random stream, so that

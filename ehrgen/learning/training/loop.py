@@ -16,13 +16,13 @@ from ehrgen.learning.batches import Batch, batches, steps
 from ehrgen.learning.machine import processes
 from ehrgen.learning.machine.device import Machine
 from ehrgen.learning.model.prompt_bart import PromptBart
-from ehrgen.learning.objectives import table as objectives
+from ehrgen.learning.objectives.table import NothingToScoreError, build_objectives
 from ehrgen.learning.settings import Recipe
 from ehrgen.learning.training import gradients
-from ehrgen.learning.training import parts as partition
 from ehrgen.learning.training.checkpoint import Checkpoint
 from ehrgen.learning.training.history import Epoch, Row
 from ehrgen.learning.training.optimizer import adamw, pace
+from ehrgen.learning.training.parts import whole_output
 from ehrgen.learning.training.probes import Probes, leaks
 from ehrgen.learning.training.schedules import Schedules
 from ehrgen.learning.training.weighting import SCHEMES
@@ -85,7 +85,7 @@ class Learner:
         longest = int(np.diff(sequences.offsets).max())
         model = PromptBart(recipe.model, sequences.vocabulary, longest, recipe.loss.sex_pool)
         self.model = model.placed(machine)
-        self.objectives = objectives.build(recipe.loss, self.training, matrices, machine.device)
+        self.objectives = build_objectives(recipe.loss, self.training, matrices, machine.device)
         self.scheme = SCHEMES[recipe.loss.weighting]({name: recipe.loss.weights()[name] for name in self.objectives})
         self.schedules = Schedules(recipe.loss.schedules, self.training, recipe.loss.age_form)
         self.rows: list[Row] = []
@@ -197,10 +197,10 @@ class Learner:
         """The unweighted objectives on a batch, without those that have nothing to score in it."""
         with self.machine.autocast():
             settings = self.recipe.train
-            out = partition.output(self.model, batch, settings.mask_repeats, settings.accumulation)
+            out = whole_output(self.model, batch, settings.mask_repeats, settings.accumulation)
             losses = {}
             for name, objective in self.objectives.items():
-                with suppress(objectives.NothingToScoreError):
+                with suppress(NothingToScoreError):
                     losses[name] = objective(out, batch)
             return losses
 

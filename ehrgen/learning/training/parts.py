@@ -26,12 +26,12 @@ from torch.utils.checkpoint import checkpoint
 
 from ehrgen.learning.batches import Batch
 from ehrgen.learning.machine import processes
-from ehrgen.learning.model.prompt_bart import Output
+from ehrgen.learning.model.output import Output
 
 Model = Callable[..., Output]
 
 
-def output(model: Model, batch: Batch, forbid_used: bool, parts: int = 1) -> Output:
+def whole_output(model: Model, batch: Batch, forbid_used: bool, parts: int = 1) -> Output:
     """The model's output on the whole batch; of several processes, each computes its share and is told the rest.
 
     Args:

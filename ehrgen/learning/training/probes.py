@@ -28,8 +28,8 @@ from ehrgen.data.sequences.sequences import Sequences
 from ehrgen.data.sequences.vocabulary import FIRST_SYMBOL
 from ehrgen.learning.batches import Batch, collate, plan
 from ehrgen.learning.machine.device import Machine
-from ehrgen.learning.model.prompt_bart import Output
-from ehrgen.learning.objectives import lm_and_heads as heads
+from ehrgen.learning.model.output import Output
+from ehrgen.learning.objectives import lm_and_heads
 from ehrgen.learning.objectives.table import NothingToScoreError, Objective
 from ehrgen.learning.settings import Recipe
 from ehrgen.learning.training import ceiling
@@ -45,8 +45,8 @@ SEED = 0
 
 LABELLED = ("age", "sex")
 HEADS: dict[Objective, Callable[[Output, Batch], Bool[Tensor, " ..."]]] = {
-    heads.age: lambda out, batch: out.age_logits.argmax(-1) == batch.bracket[batch.patient],
-    heads.sex: lambda out, batch: out.sex_logits.argmax(-1) == batch.sex,
+    lm_and_heads.age: lambda out, batch: out.age_logits.argmax(-1) == batch.bracket[batch.patient],
+    lm_and_heads.sex: lambda out, batch: out.sex_logits.argmax(-1) == batch.sex,
 }
 """Objectives that train a head, and where it is right: age at every position, sex of every patient. Other forms of age
 and sex train none, so its accuracy would say nothing."""
@@ -219,7 +219,7 @@ def _beforehand(
     if name not in LABELLED:
         chance = _of_symbols(training, hierarchy) if name == "lm" else None
         return {"chance": chance, "probe_accuracy": None, "majority": None}
-    asked = (np.diff(validation.offsets) - 1)[people] if objective is heads.age else np.ones(len(people))
+    asked = (np.diff(validation.offsets) - 1)[people] if objective is lm_and_heads.age else np.ones(len(people))
     label = np.bincount(ceiling.labels(validation, name)[people], weights=asked)
     guessed = ceiling.guessed(training, validation, name)[people]
     return {

@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro autopsy review test smoke lint metrics-check bench
+.PHONY: help setup repro autopsy review test smoke lint lock metrics-check bench
 
 help:
 	@echo 'make repro   the ablation of params.yaml: prepare, train, sample, measure, compare'
@@ -19,6 +19,7 @@ help:
 	@echo 'make metrics-check   the metrics against reference generators whose faults are known'
 	@echo 'make bench   speed and memory of every part, some against what one would otherwise write -> benchmarks'
 	@echo 'make lint    format and lint alone'
+	@echo 'make lock    requirements.lock anew from pyproject.toml; versions stay, unless UPGRADE=--upgrade'
 
 setup: $(READY)
 
@@ -67,3 +68,8 @@ test: lint
 lint: $(READY)
 	.venv/bin/ruff format --check
 	.venv/bin/ruff check
+
+# One lock for every Python and system of the README; versions that stand in it are kept. The header names this command.
+UPGRADE ?=
+lock: $(READY)
+	.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --group dev $(UPGRADE) pyproject.toml --output-file requirements.lock

@@ -22,7 +22,7 @@ MAY_IMPORT = {
 ONLY_LEARNING = {"torch", "transformers", "safetensors", "accelerate"}
 NO_STAGE = {"__init__", "estimate", "generate"}
 QUICK = ("resolve", "compare", "conclude", "report", "headline")
-SLOW_TO_IMPORT = {"torch", "transformers", "pandas", "scipy", "sklearn", "matplotlib", "dvc"}
+SLOW_TO_IMPORT = {"torch", "transformers", "pandas", "scipy", "sklearn", "dvc"}
 REMOVED_NOT_READ = {"resolve": {"reports/*"}}  # it prunes the results of dropped variants
 
 CODE = sorted(path for room in ("ehrgen", "pipeline") for path in (ROOT / room).rglob("*.py"))

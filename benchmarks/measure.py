@@ -1,6 +1,5 @@
 """What all benchmarks share: contenders that take turns in one process, the peak of the machine, goals, a JSON file."""
 
-import json
 import os
 import platform
 import subprocess
@@ -12,6 +11,8 @@ from statistics import median, quantiles
 
 import torch
 import transformers
+
+from ehrgen.core.files import write_json
 
 Contender = Callable[[int], float]
 """Does some of the work, a different piece each round; returns how much, in the unit of the benchmark."""
@@ -120,9 +121,8 @@ def save(name: str, content: dict[str, object], threads: int | None = None) -> N
         "torch": torch.__version__,
         "transformers": transformers.__version__,
     }
-    RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.json"
-    path.write_text(json.dumps({"where": where, **content}, indent=1) + "\n", encoding="utf-8")
+    write_json({"where": where, **content}, path, indent=1)
     print(f"wrote {path}")
 
 

@@ -1,7 +1,7 @@
 """Seconds and peak memory of a command, in a process of its own that holds nothing else.
 
 The system counts the memory of whoever starts a process towards its peak. So a small Python that imports the standard
-library alone stands in between: this file, run as a program.
+library alone stands in between: this file, run as a program (hence it writes its JSON itself).
 """
 
 import json

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from ehrgen.core.command import run
-from ehrgen.core.files import replacing
+from ehrgen.core.files import replacing, write_json, write_text
 from ehrgen.core.params import load_yaml, section
 from ehrgen.findings.statistics import attribution
 from ehrgen.findings.statistics.comparison import changes, compare
@@ -12,7 +12,6 @@ from ehrgen.findings.statistics.costs import costs
 from ehrgen.findings.statistics.results import Results, by_seed
 from ehrgen.findings.text.ablation_md import report
 from ehrgen.findings.verdicts.losses import verdicts
-from ehrgen.metrics.table.suite import write_json
 from ehrgen.variants import AblationSettings
 
 REPORTS = Path("reports")
@@ -29,11 +28,10 @@ def main() -> None:
     changed = changes(load_yaml(Path("resolved.yaml"))["effective"], ablation.reference)
     with replacing(REPORTS / "variants") as folder:
         for variant in filter(results.runs.get, ablation.run):
-            write_json(found.headline(variant), folder / f"{variant}.json")
-    write_json({**found.content(), "objectives": objectives}, REPORTS / "ablation.json")
+            write_json(found.headline(variant), folder / f"{variant}.json", sort_keys=True)
+    write_json({**found.content(), "objectives": objectives}, REPORTS / "ablation.json", sort_keys=True)
     cost = costs(results.manifests, ablation.reference)
-    with replacing(REPORTS / "ablation.md") as target:
-        target.write_text(report(found, objectives, changed, verdicts(results.traces), cost), encoding="utf-8")
+    write_text(report(found, objectives, changed, verdicts(results.traces), cost), REPORTS / "ablation.md")
 
 
 if __name__ == "__main__":

@@ -3,14 +3,13 @@
 from pathlib import Path
 
 from ehrgen.core.command import run
-from ehrgen.core.files import replacing
+from ehrgen.core.files import write_json, write_text
 from ehrgen.core.params import load_yaml, section
 from ehrgen.findings.statistics.results import Results
 from ehrgen.findings.text import findings_md as digest
 from ehrgen.findings.verdicts.claims import judge
 from ehrgen.findings.verdicts.loss_analysis import ANALYSIS, EXPECTED
 from ehrgen.findings.verdicts.losses import verdicts
-from ehrgen.metrics.table.suite import write_json
 from ehrgen.variants import AblationSettings
 
 REPORTS = Path("reports")
@@ -22,9 +21,8 @@ def main() -> None:
     results = Results.read(ablation, *folders)
     found = verdicts(results.traces)
     judged = [[judge(claim, results) for claim in claims] for claims in (ANALYSIS, EXPECTED)]
-    write_json(digest.content(found, *judged), REPORTS / "findings.json")
-    with replacing(REPORTS / "findings.md") as target:
-        target.write_text(digest.findings(found, *judged), encoding="utf-8")
+    write_json(digest.content(found, *judged), REPORTS / "findings.json", sort_keys=True)
+    write_text(digest.findings(found, *judged), REPORTS / "findings.md")
     print(digest.summary(found, *judged))
 
 

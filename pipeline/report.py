@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ehrgen.core.command import run
-from ehrgen.core.files import replacing
+from ehrgen.core.files import write_text
 from ehrgen.core.params import load_yaml, section
 from ehrgen.findings.page import plots_csv as shares
 from ehrgen.findings.page.inputs import Sources, load, load_portrait
@@ -28,10 +28,8 @@ def main() -> None:
         floor=load_portrait(REPORTS / "portraits/floor.json"),
         changes=changes(load_yaml(Path("resolved.yaml"))["effective"], ablation.reference),
     )
-    written = {REPORTS / "report.html": page(sources), REPORTS / "shares.csv": shares.table(sources.traces)}
-    for path, text in written.items():
-        with replacing(path) as target:
-            target.write_text(text, encoding="utf-8")
+    write_text(page(sources), REPORTS / "report.html")
+    write_text(shares.table(sources.traces), REPORTS / "shares.csv")
 
 
 if __name__ == "__main__":

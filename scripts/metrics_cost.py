@@ -7,7 +7,6 @@ runs this on saved cohorts, so that simulating them is no part of the peak.
 """
 
 import argparse
-import json
 import resource
 import sys
 import time
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ehrgen.core.files import write_json
 from ehrgen.data.cohort import Cohort
 from ehrgen.data.simulation import simulator
 from ehrgen.metrics.evaluation import Evidence, value
@@ -78,7 +78,7 @@ def main() -> None:
     print(f"{'all':14s} {sum(cost.cpu for cost in costs.values()):6.2f} s, peak {peak():.2f} GB, {before:.2f} before")
     if asked.json:
         content = {family: asdict(cost) for family, cost in costs.items()}
-        asked.json.write_text(json.dumps(content, indent=1), encoding="utf-8")
+        write_json(content, asked.json, indent=1)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-from ehrgen.core.files import replacing
+from ehrgen.core.files import write_text
 from ehrgen.metrics.table.metric import Metric
 from ehrgen.metrics.table.suite import FAMILIES, METRICS, function
 
@@ -62,8 +62,7 @@ def traits(metric: Metric) -> str:
 
 
 def main() -> None:
-    with replacing(PAGE) as temporary:
-        temporary.write_text(guide(), encoding="utf-8")
+    write_text(guide(), PAGE)
     print(f"{PAGE.relative_to(PAGE.parents[1])}: {len(METRICS)} metrics")
 
 

@@ -13,7 +13,7 @@ from collections.abc import Container
 from pathlib import Path
 from typing import Any
 
-from ehrgen.core.files import replacing
+from ehrgen.core.files import write_text
 from ehrgen.findings.statistics.comparison import FLOOR
 from ehrgen.findings.statistics.intervals import Estimate
 from ehrgen.findings.text.tables import NOTHING, bracketed, cell, table
@@ -28,9 +28,7 @@ COLUMNS = ("unigram_r2", "pair_r2", "coverage", "codes_per_visit", "c2st_auc", "
 
 def main() -> None:
     readme = ROOT / "README.md"
-    text = filled(readme.read_text(encoding="utf-8"), ROOT)
-    with replacing(readme) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_text(filled(readme.read_text(encoding="utf-8"), ROOT), readme)
 
 
 def filled(text: str, root: Path) -> str:

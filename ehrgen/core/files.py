@@ -1,11 +1,13 @@
 """Files that are whole or absent: every writer fills a temporary name beside its target, then renames it."""
 
+import json
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 
 @contextmanager
@@ -26,3 +28,22 @@ def replacing(target: Path) -> Iterator[Path]:
         os.replace(fresh, target)
     finally:
         shutil.rmtree(holder, ignore_errors=True)
+
+
+def write_text(text: str, path: Path) -> None:
+    """Write a text file in UTF-8, whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(content: Any, path: Path, indent: int | None = 2, sort_keys: bool = False, end: str = "\n") -> None:
+    """Write a JSON file, whole or not at all.
+
+    Args:
+        indent: Blanks a level; None puts everything on one line.
+        end: What follows the value.
+
+    Raises:
+        ValueError: If a number is NaN or infinite, which JSON has no word for.
+    """
+    write_text(json.dumps(content, indent=indent, sort_keys=sort_keys, allow_nan=False) + end, path)

@@ -15,9 +15,10 @@ import numpy as np
 from jaxtyping import Bool
 from numpy import ndarray
 
+from ehrgen.core.files import write_json
 from ehrgen.data.cohort import Cohort
 from ehrgen.metrics.evaluation import Evidence, computed
-from ehrgen.metrics.table.suite import METRICS, NotJudged, rounded, write_json
+from ehrgen.metrics.table.suite import METRICS, NotJudged, rounded
 
 GROUPS = 5
 
@@ -36,7 +37,7 @@ def standard_errors(evidence: Evidence, seed: int) -> dict[str, float]:
 def save(found: Mapping[str, float], path: Path) -> None:
     """Write the standard errors as JSON, rounded."""
     errors = {name: rounded(error) for name, error in found.items()}
-    write_json({"groups": GROUPS, "standard_error": errors}, path)
+    write_json({"groups": GROUPS, "standard_error": errors}, path, sort_keys=True)
 
 
 def standard_error(values: Sequence[float]) -> float:

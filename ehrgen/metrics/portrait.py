@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 from scipy import sparse
 
-from ehrgen.core.files import replacing
+from ehrgen.core.files import write_text
 from ehrgen.data.cohort import AGE_BRACKETS, SEXES, Cohort
 from ehrgen.data.disclosure import SMALLEST_SHOWN, small, small_of_whole
 from ehrgen.data.icd9 import codes as icd9
@@ -63,8 +63,7 @@ def portrait(evidence: Evidence) -> dict[str, Any]:
 def save(content: dict[str, Any], path: Path) -> None:
     """Write a portrait as JSON, a part a line, so that git shows which part changed."""
     parts = [f"{json.dumps(name)}: {json.dumps(part, allow_nan=False)}" for name, part in content.items()]
-    with replacing(path) as temporary:
-        temporary.write_text("{\n" + ",\n".join(parts) + "\n}\n", encoding="utf-8")
+    write_text("{\n" + ",\n".join(parts) + "\n}\n", path)
 
 
 def _codes(evidence: Evidence, codes: ndarray) -> dict[str, list]:

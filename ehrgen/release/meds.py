@@ -17,7 +17,6 @@ Source:
     https://github.com/Medical-Event-Data-Standard/meds, version 0.4.1; codes as in the MIMIC-IV extraction to MEDS.
 """
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +24,7 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import parquet
 
+from ehrgen.core.files import write_json
 from ehrgen.data.cohort import SEXES, Cohort
 from ehrgen.data.icd9 import codes as icd9
 from ehrgen.release.timeline import Timeline
@@ -71,8 +71,7 @@ def write(cohort: Cohort, timeline: Timeline, name: str, folder: Path) -> None:
         "meds_version": VERSION,
         "other_extension_columns": ["hadm_id", "seq_num"],
     }
-    text = json.dumps(about, indent=1, sort_keys=True)
-    (folder / "metadata" / "dataset.json").write_text(text + "\n", encoding="utf-8")
+    write_json(about, folder / "metadata" / "dataset.json", indent=1, sort_keys=True)
 
 
 def events(cohort: Cohort, timeline: Timeline) -> pa.Table:

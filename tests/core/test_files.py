@@ -1,8 +1,9 @@
+import math
 from pathlib import Path
 
 import pytest
 
-from ehrgen.core.files import replacing
+from ehrgen.core.files import replacing, write_json
 
 
 def test_a_file_appears_whole_and_nothing_else_stays(tmp_path):
@@ -62,3 +63,19 @@ def test_keeps_the_old_folder_when_nothing_new_was_written(tmp_path: Path) -> No
     with pytest.raises(FileNotFoundError, match="nothing was written"), replacing(old):
         pass
     assert (old / "a.txt").read_text() == "kept"
+
+
+def test_json_is_written_as_asked(tmp_path: Path):
+    content = {"b": 1, "a": ["é", None]}
+    write_json(content, tmp_path / "new" / "a.json")
+    assert (tmp_path / "new" / "a.json").read_text() == '{\n  "b": 1,\n  "a": [\n    "\\u00e9",\n    null\n  ]\n}\n'
+    write_json(content, tmp_path / "a.json", indent=None, sort_keys=True, end="")
+    assert (tmp_path / "a.json").read_text() == '{"a": ["\\u00e9", null], "b": 1}'
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf])
+def test_nothing_infinite_is_written(tmp_path: Path, number: float):
+    (tmp_path / "a.json").write_text("old")
+    with pytest.raises(ValueError, match="JSON compliant"):
+        write_json({"a": number}, tmp_path / "a.json")
+    assert (tmp_path / "a.json").read_text() == "old"

@@ -1,7 +1,6 @@
 """Contract: whatever the table lists keeps its promises. A new metric is tested the moment it is listed."""
 
 import json
-import math
 import subprocess
 import sys
 from contextlib import suppress
@@ -25,7 +24,6 @@ from ehrgen.metrics.table.suite import (
     count,
     function,
     rounded,
-    write_json,
 )
 from tests.support.cohorts import cohort, likelihood_of, population, renumbered
 from tests.support.sandbox import ROOT
@@ -145,12 +143,6 @@ def test_a_broken_file_is_named_with_its_remedy(tmp_path: Path, text: str, messa
     (tmp_path / "0.json").write_text(text)
     with pytest.raises(ScoresError, match=rf"0\.json: .*{message}.*dvc repro"):
         Scores.load(tmp_path / "0.json")
-
-
-def test_nothing_infinite_is_written(tmp_path: Path):
-    with pytest.raises(ValueError, match="JSON compliant"):
-        write_json({"a": math.nan}, tmp_path / "a.json")
-    assert not (tmp_path / "a.json").exists()
 
 
 @pytest.mark.parametrize("value", [0.0, 1e-9, 12345.678, -0.000123456])

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from ehrgen.core.files import write_json
 from ehrgen.core.params import ParamsError
-from ehrgen.metrics.table.suite import HEADLINE, METRICS, Scores, write_json
+from ehrgen.metrics.table.suite import HEADLINE, METRICS, Scores
 from pipeline import compare, headline
 
 HISTORY = "epoch,objective,value,weight,share,grad_norm,grad_share\n1,lm,3,1,1,2,1\n"

@@ -3,13 +3,12 @@
 A count of 1 to 10 could point at a person, so it is shown as "<11" wherever it is printed or written.
 """
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 
-from ehrgen.core.files import replacing
+from ehrgen.core.files import write_json
 from ehrgen.data.cohort import Cohort
 from ehrgen.data.disclosure import OLDEST_PUBLISHED, shown
 from ehrgen.data.icd9 import codes as icd9
@@ -58,8 +57,7 @@ class Quality:
 
     def save(self, path: Path) -> None:
         """Write the report as JSON."""
-        with replacing(path) as temporary:
-            temporary.write_text(json.dumps(self.as_dict(), indent=2) + "\n", encoding="utf-8")
+        write_json(self.as_dict(), path)
 
     def __str__(self) -> str:
         source, *parts = self.as_dict().items()

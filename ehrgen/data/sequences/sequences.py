@@ -16,7 +16,7 @@ from typing import Self
 
 import numpy as np
 
-from ehrgen.core.files import replacing
+from ehrgen.core.files import replacing, write_json
 from ehrgen.data.cohort import SEXES, SPLITS, Cohort
 from ehrgen.data.sequences.vocabulary import BOS, EOS, FIRST_CODE, VISIT, Vocabulary
 
@@ -146,7 +146,7 @@ class Sequences:
         with replacing(folder) as temporary:
             temporary.mkdir()
             self.vocabulary.save(temporary / "vocabulary.json")
-            (temporary / "report.json").write_text(json.dumps(self.report, indent=1), encoding="utf-8")
+            write_json(self.report, temporary / "report.json", indent=1, end="")
             for name in ARRAYS:
                 np.save(temporary / f"{name}.npy", getattr(self, name))
 

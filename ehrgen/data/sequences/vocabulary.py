@@ -15,6 +15,7 @@ from typing import Self
 import numpy as np
 import pandas as pd
 
+from ehrgen.core.files import write_json
 from ehrgen.data.icd9 import codes as icd9
 
 MARKS = ("<pad>", "<bos>", "<visit>", "<eos>")
@@ -101,7 +102,7 @@ class Vocabulary:
 
     def save(self, path: Path) -> None:
         """Write JSON: codes and counts."""
-        path.write_text(json.dumps({"codes": self.codes, "counts": self.counts}), encoding="utf-8")
+        write_json({"codes": self.codes, "counts": self.counts}, path, indent=None, end="")
 
     @classmethod
     def load(cls, path: Path) -> Self:

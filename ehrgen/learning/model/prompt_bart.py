@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from transformers import BartConfig, BartModel
 from transformers.modeling_outputs import BaseModelOutputWithPastAndCrossAttentions
 
-from ehrgen.core.files import replacing
+from ehrgen.core.files import replacing, write_json
 from ehrgen.data.cohort import AGE_BRACKETS, SEXES
 from ehrgen.data.sequences.vocabulary import PAD, Vocabulary
 from ehrgen.learning.batches import Batch, similar
@@ -166,8 +166,7 @@ class PromptBart(nn.Module):
                 "sex_pool": self.sex_pool,
                 "bart": {k: v for k, v in self.bart.config.to_diff_dict().items() if k != "transformers_version"},
             }
-            text = json.dumps(config, indent=1, sort_keys=True)
-            (temporary / "config.json").write_text(text + "\n", encoding="utf-8")
+            write_json(config, temporary / "config.json", indent=1, sort_keys=True)
 
     @classmethod
     def load(cls, folder: Path) -> Self:

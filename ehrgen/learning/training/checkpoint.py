@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
-from ehrgen.core.files import replacing
+from ehrgen.core.files import replacing, write_json
 from ehrgen.learning.model.prompt_bart import PromptBart
 from ehrgen.learning.training.history import Row
 from ehrgen.learning.training.weighting import Fixed
@@ -33,8 +33,8 @@ class Checkpoint:
             temporary.mkdir()
             save_file(model.untied_state(), temporary / "model.safetensors")
             save_file(moments, temporary / "optimizer.safetensors")
-            (temporary / "weighting.json").write_text(json.dumps(scheme.state()), encoding="utf-8")
-            (temporary / "history.json").write_text(json.dumps([asdict(row) for row in rows]), encoding="utf-8")
+            write_json(scheme.state(), temporary / "weighting.json", indent=None)
+            write_json([asdict(row) for row in rows], temporary / "history.json", indent=None)
 
     def restore(self, model: PromptBart, optimizer: torch.optim.Optimizer, scheme: Fixed) -> list[Row]:
         """Set all three from the checkpoint; its history, empty if there is no checkpoint."""

@@ -1,12 +1,11 @@
 """What a training was made of: configuration, seed, key, versions, hardware, time."""
 
-import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from ehrgen.core.files import replacing
+from ehrgen.core.files import write_json
 from ehrgen.learning.machine.device import Machine
 from ehrgen.learning.model.prompt_bart import PromptBart
 from ehrgen.learning.settings import Recipe
@@ -51,5 +50,4 @@ def write(path: Path, recipe: Recipe, machine: Machine, key: str, model: PromptB
     }
     if machine.device.type == "cpu":  # of a GPU's work the processor's time says nothing
         content["cpu_seconds"] = round(took.cpu, 1)
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    write_json(content, path, indent=1, sort_keys=True)

@@ -13,7 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Self
 
-from ehrgen.core.files import replacing
+from ehrgen.core.files import write_json
 from ehrgen.metrics.table.entries import USES_AND_RISKS
 from ehrgen.metrics.table.metric import Metric
 
@@ -170,7 +170,7 @@ class Scores:
             "not_judged": self.not_judged,
             "patients": self.patients,
         }
-        write_json(content, path)
+        write_json(content, path, sort_keys=True)
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -187,14 +187,3 @@ class Scores:
         if not isinstance(content, dict) or set(content) != {"metrics", "not_judged", "patients"}:
             raise ScoresError(f"{path}: expected the keys metrics, not_judged, patients; {remedy}")
         return cls(**content)
-
-
-def write_json(content: dict[str, Any], path: Path) -> None:
-    """Write a mapping as JSON, keys sorted.
-
-    Raises:
-        ValueError: If a value is NaN or infinite.
-    """
-    with replacing(path) as temporary:
-        text = json.dumps(content, indent=2, sort_keys=True, allow_nan=False)
-        temporary.write_text(text + "\n", encoding="utf-8")

@@ -7,6 +7,7 @@ from hypothesis import settings
 from jaxtyping import install_import_hook
 
 import tests.support.shapes  # noqa: F401 - the hook below reaches it by its name
+from tests.support.chromium import CHROMIUM
 
 install_import_hook(
     ["ehrgen.learning", "ehrgen.metrics", "ehrgen.data.simulation.profiles", "ehrgen.data.simulation.simulator"],
@@ -18,5 +19,9 @@ settings.load_profile("ehrgen")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The file that takes longest comes first, so that it is not what the other processes wait for at the end."""
+    """Pages are looked at where there is a Chromium. The longest file comes first: nobody waits for it at the end."""
+    if CHROMIUM is None:
+        for item in items:
+            if item.get_closest_marker("browser"):
+                item.add_marker(pytest.mark.skip(reason="no Chromium here"))
     items.sort(key=lambda item: item.path.name != "test_pipeline.py")

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser
 
 from ehrgen.findings.page.page import PARTS, page
-from tests.support.chromium import CHROMIUM, Browser, browser
+from tests.support.chromium import chromium, tab
 from tests.support.html import Reading
 from tests.support.page_inputs import sources
 
 HOSTILE = "\"'><x-evil onload=alert(1)></script></style></svg>&amp;"
-needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 
 
 @pytest.fixture(scope="module")
@@ -88,85 +88,80 @@ def test_a_page_of_one_variant_and_no_history():
 
 
 @pytest.fixture(scope="module")
-def tab(tmp_path_factory: pytest.TempPathFactory, html: str) -> Iterator[tuple[Browser, Path]]:
-    folder = tmp_path_factory.mktemp("page")
-    (folder / "report.html").write_text(html, encoding="utf-8")
-    with browser(folder / "profile") as opened:
-        yield opened, folder / "report.html"
+def path(tmp_path_factory: pytest.TempPathFactory, html: str) -> Path:
+    path = tmp_path_factory.mktemp("page") / "report.html"
+    path.write_text(html, encoding="utf-8")
+    return path
 
 
-@needs_chromium
-def test_it_renders_quietly_and_alone(tab: tuple[Browser, Path], tmp_path: Path):
-    opened, path = tab
-    opened.open(path)
-    assert opened.complaints() == []
-    assert set(opened.requests()) == {path.as_uri()}
-    drawn = "[...document.querySelectorAll('.chosen svg, #weights svg')].map(one => one.getBoundingClientRect().width)"
-    assert min(opened.js(drawn)) > 0
-    opened.screenshot(tmp_path / "page.png")
-    assert (tmp_path / "page.png").stat().st_size > 50_000
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
 
 
-@needs_chromium
-def test_one_variant_shows_and_the_arrow_keys_choose(tab: tuple[Browser, Path]):
-    opened, path = tab
-    opened.open(path)
+@pytest.mark.browser
+def test_it_renders_quietly_and_alone(browser: Browser, path: Path, tmp_path: Path):
+    with tab(browser) as opened:
+        opened.open(path)
+        drawn = (
+            "[...document.querySelectorAll('.chosen svg, #weights svg')].map(one => one.getBoundingClientRect().width)"
+        )
+        assert min(opened.js(drawn)) > 0
+        opened.page.screenshot(path=tmp_path / "page.png", full_page=True)
+        assert (tmp_path / "page.png").stat().st_size > 50_000
+        assert opened.complaints == []
+        assert opened.requests == [path.as_uri()]
+
+
+@pytest.mark.browser
+def test_one_variant_shows_and_the_arrow_keys_choose(browser: Browser, path: Path):
     shown = "[...document.querySelectorAll('.variant')].filter(one => one.offsetHeight).map(one => one.id).join()"
-    assert opened.js(shown) == "variant-multitask"
-    opened.js("document.querySelector('.chooser input').focus()")
-    opened.press("ArrowRight", 39)
-    assert opened.js(shown) == "variant-replica"
-    opened.js(
-        "new Promise(done => { addEventListener('hashchange', done); location.hash = 'variant-lm_only' }).then(() => 1)"
-    )
-    assert opened.js(shown) == "variant-lm_only"
+    with tab(browser) as opened:
+        opened.open(path)
+        assert opened.js(shown) == "variant-multitask"
+        opened.page.focus(".chooser input")
+        opened.page.keyboard.press("ArrowRight")
+        assert opened.js(shown) == "variant-replica"
+        opened.js("new Promise(done => { onhashchange = () => done(1); location.hash = 'variant-lm_only' })")
+        assert opened.js(shown) == "variant-lm_only"
 
 
-@needs_chromium
-def test_the_pointer_is_answered_and_a_chapter_lights_up(tab: tuple[Browser, Path]):
-    opened, path = tab
-    opened.open(path)
-    opened.js("document.querySelector('.chosen .chapters svg').scrollIntoView({behavior: 'instant'})")
-    at = opened.js(
-        "(() => { const box = document.querySelector('.chosen .chapters svg').getBoundingClientRect();"
-        "return [box.x + 168 + 8, box.y + 26 + 8] })()"
-    )
-    opened.ask("Input.dispatchMouseEvent", type="mouseMoved", x=at[0], y=at[1])
-    told = opened.js("document.getElementById('tip').textContent")
-    assert "real: 2.00" in told and "synthetic / real: 0.500" in told and "circulatory" in told
-    opened.js("document.querySelector('.chosen .legend button[data-chapter=\"1\"]').click()")
-    assert opened.js("document.querySelectorAll('.chosen .lit .code.on').length") == 1
-    assert opened.complaints() == []
+@pytest.mark.browser
+def test_the_pointer_is_answered_and_a_chapter_lights_up(browser: Browser, path: Path):
+    with tab(browser) as opened:
+        opened.open(path)
+        opened.page.hover(".chosen .chapters svg", position={"x": 168 + 8, "y": 26 + 8})
+        tip = opened.page.text_content("#tip")
+        assert "real: 2.00" in tip and "synthetic / real: 0.500" in tip and "circulatory" in tip
+        opened.page.click('.chosen .legend button[data-chapter="1"]')
+        assert opened.page.locator(".chosen .lit .code.on").count() == 1
+        assert opened.complaints == []
 
 
-@needs_chromium
-def test_without_scripts_every_variant_is_readable(tab: tuple[Browser, Path]):
-    opened, path = tab
-    opened.ask("Emulation.setScriptExecutionDisabled", value=True)
-    opened.open(path)
-    opened.ask("Emulation.setScriptExecutionDisabled", value=False)
-    heights = opened.js("[...document.querySelectorAll('.variant')].map(one => one.offsetHeight)")
+@pytest.mark.browser
+def test_without_scripts_every_variant_is_readable(browser: Browser, path: Path):
+    with tab(browser, java_script_enabled=False) as opened:
+        opened.open(path)
+        heights = [one.bounding_box()["height"] for one in opened.page.locator(".variant").all()]
     assert len(heights) == 4 and min(heights) > 500
 
 
-@needs_chromium
-def test_it_fits_a_phone_and_a_sheet_of_paper(tab: tuple[Browser, Path]):
-    opened, path = tab
-    opened.open(path, width=390, height=844)
-    assert opened.js("document.documentElement.scrollWidth") == 390
-    opened.media("print")
-    opened.open(path, width=794, height=1123)
+@pytest.mark.browser
+def test_it_fits_a_phone_and_a_sheet_of_paper(browser: Browser, path: Path):
+    with tab(browser, width=390, height=844) as opened:
+        opened.open(path)
+        assert opened.js("document.documentElement.scrollWidth") == 390
     wide = "[...document.querySelectorAll('.chosen svg')].filter(one => one.getBoundingClientRect().right > 794).length"
-    assert opened.js(wide) == 0
-    opened.media()
+    with tab(browser, width=794, height=1123) as opened:
+        opened.page.emulate_media(media="print")
+        opened.open(path)
+        assert opened.js(wide) == 0
 
 
-@needs_chromium
+@pytest.mark.browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_stands_out_in_light_and_dark(scheme: str, tab: tuple[Browser, Path]):
-    opened, path = tab
-    opened.media(scheme=scheme)
-    opened.open(path)
+def test_text_stands_out_in_light_and_dark(scheme: str, browser: Browser, path: Path):
     contrast = """(() => {
       const parts = (colour) => colour.match(/[\\d.]+/g).slice(0, 3).map((n) => {
         const c = n / 255; return c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4; });
@@ -179,7 +174,8 @@ def test_text_stands_out_in_light_and_dark(scheme: str, tab: tuple[Browser, Path
       for (const one of document.querySelectorAll('.pill'))
         found[one.className] = ratio(light(style(one, 'color')), light(style(one, 'backgroundColor')));
       return found; })()"""
-    ratios = opened.js(contrast)
+    with tab(browser, color_scheme=scheme) as opened:
+        opened.open(path)
+        ratios = opened.js(contrast)
     assert len(ratios) > 9
     assert {name: ratio for name, ratio in ratios.items() if ratio < 4.5} == {}, "WCAG 2.1 AA asks for 4.5"
-    opened.media()

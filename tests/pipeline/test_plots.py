@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from ehrgen.findings.page.plots_csv import COLUMNS
-from tests.support.chromium import CHROMIUM, browser
+from tests.support.chromium import chromium, tab
 from tests.support.sandbox import ROOT
 
 TEMPLATE = (ROOT / ".dvc" / "plots" / "shares.json").read_text(encoding="utf-8")
@@ -52,13 +52,13 @@ def test_the_page_has_the_places_that_dvc_fills_and_no_others():
     assert "src=" not in PAGE and "default-src 'none'" in PAGE
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
+@pytest.mark.browser
 def test_the_page_draws_every_variant_objective_and_revision(tmp_path: Path):
     script = f"<div id='plot'></div><script>vegaEmbed('#plot', {json.dumps(filled('share'))});</script>"
     (tmp_path / "index.html").write_text(PAGE.replace("{plot_divs}", script).replace("{refresh_tag}", ""))
-    with browser(tmp_path / "profile") as opened:
+    with chromium() as browser, tab(browser) as opened:
         opened.open(tmp_path / "index.html")
-        assert opened.complaints() == [] and opened.requests() == [(tmp_path / "index.html").as_uri()]
+        assert opened.complaints == [] and opened.requests == [(tmp_path / "index.html").as_uri()]
         assert opened.js("[...document.querySelectorAll('svg .title')].map(one => one.textContent)") == [
             "multitask",
             "<b>replica",

@@ -13,7 +13,10 @@ from ehrgen.core.params import ParamsError, Settings, parse, section
 
 NAME_PATTERN = r"[a-z0-9_]+"  # what DVC accepts in a stage name such as train@lm_only-0
 
+EXTENDS = "extends"  # the key of a variant that names another one, whose overrides it starts from
+
 Schemas = Mapping[str, type[Settings]]
+Overrides = dict[str, dict[str, Any]]
 
 
 class AblationSettings(Settings):
@@ -36,6 +39,7 @@ def resolve(content: dict[str, Any], schemas: Schemas, where: str) -> dict[str, 
     """Variant -> section -> the complete, typed configuration it is trained and sampled with.
 
     Every variant under `variants` is resolved, run or not, so that a typo shows on the day it is made.
+    A variant that `extends` another one has that one's settings too, key by key; its own come last.
     Numbers have the type of their setting: `-S loss.cooccur=0` and `0.0` give the same configuration.
 
     Args:
@@ -43,11 +47,15 @@ def resolve(content: dict[str, Any], schemas: Schemas, where: str) -> dict[str, 
         where: Name of the file, for messages.
 
     Raises:
-        ParamsError: If a base section or a variant has an unknown section, an unknown key or a bad value.
+        ParamsError: If a base section or a variant has an unknown section, an unknown key or a bad value, or a
+            variant extends one that is unknown or that extends it in turn.
     """
     base = {name: section(content, name, schema, where).model_dump() for name, schema in schemas.items()}
     variants = _mapping(content.get("variants"), f"{where}: variants", "variants")
-    return {name: _effective(name, overrides, base, schemas, where) for name, overrides in variants.items()}
+    own = {name: _overrides(name, values, schemas, where) for name, values in variants.items()}
+    lines = {name: _ancestry(name, variants, where) for name in variants}
+    in_turn = sorted(variants, key=lambda name: len(lines[name]))  # so that a bad value is blamed on who states it
+    return {name: _effective(name, base, [own[one] for one in lines[name]], schemas, where) for name in in_turn}
 
 
 def save(effective: dict[str, dict[str, dict[str, Any]]], target: Path) -> None:
@@ -94,21 +102,46 @@ def dropped(folder: Path, ablation: AblationSettings) -> list[Path]:
     return sorted(path for path in found if path.parent.name not in ablation.run or path.stem not in seeds)
 
 
-def _effective(
-    name: Any, overrides: Any, base: dict[str, dict[str, Any]], schemas: Schemas, where: str
-) -> dict[str, dict[str, Any]]:
+def _overrides(name: Any, values: Any, schemas: Schemas, where: str) -> Overrides:
+    """What a variant itself says: section -> key -> value."""
     if not (isinstance(name, str) and re.fullmatch(NAME_PATTERN, name)):
         raise ParamsError(f"{where}: variants: bad name {name!r}; use lower-case letters, digits and _")
     place = f"{where}: variants.{name}"
-    overrides = _mapping(overrides, place, "sections")
-    for part in overrides:
-        if part not in schemas:
-            raise ParamsError(f"{place}: unknown section '{part}'; a variant may override {', '.join(sorted(schemas))}")
-    changed = {part: _mapping(values, f"{place}.{part}", "settings") for part, values in overrides.items()}
+    values = _mapping(values, place, "sections")
+    for part in values:
+        if part not in (EXTENDS, *schemas):
+            may = f"a variant may override {', '.join(sorted(schemas))} and say whom it {EXTENDS}"
+            raise ParamsError(f"{place}: unknown section '{part}'; {may}")
     return {
-        part: parse(base[part] | changed.get(part, {}), schema, f"{place}.{part}").model_dump()
-        for part, schema in schemas.items()
+        part: _mapping(settings, f"{place}.{part}", "settings") for part, settings in values.items() if part != EXTENDS
     }
+
+
+def _ancestry(name: str, variants: dict[Any, Any], where: str) -> list[str]:
+    """The variant and those it extends, the last ancestor first."""
+    line = [name]
+    while EXTENDS in variants[line[0]]:
+        parent = variants[line[0]][EXTENDS]
+        if not (isinstance(parent, str) and parent in variants):
+            place, known = f"{where}: variants.{line[0]}.{EXTENDS}", ", ".join(sorted(variants))
+            raise ParamsError(f"{place}: unknown variant {parent!r}; known variants: {known}")
+        if parent in line:
+            circle = " -> ".join([*reversed(line[: line.index(parent) + 1]), parent])
+            raise ParamsError(f"{where}: variants: {EXTENDS} goes in a circle: {circle}; take one of them out")
+        line.insert(0, parent)
+    return line
+
+
+def _effective(
+    name: str, base: dict[str, dict[str, Any]], line: list[Overrides], schemas: Schemas, where: str
+) -> dict[str, dict[str, Any]]:
+    """The base with the overrides of a line of variants laid over it, one after the other."""
+    values = {part: dict(settings) for part, settings in base.items()}
+    for overrides in line:
+        for part, settings in overrides.items():
+            values[part] |= settings
+    place = f"{where}: variants.{name}"
+    return {part: parse(values[part], schema, f"{place}.{part}").model_dump() for part, schema in schemas.items()}
 
 
 def _mapping(value: Any, place: str, of: str) -> dict[Any, Any]:

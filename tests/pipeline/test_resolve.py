@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
+from dvc.utils.hydra import apply_overrides
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
@@ -64,6 +65,53 @@ def test_by_hand(workspace: Path):
     assert effective["x"]["loss"] == PARAMS["loss"] | {"age": 0.5}
     assert effective["x"]["sampling"]["greedy"] is True
     assert effective["x"]["model"] == effective["multitask"]["model"] == PARAMS["model"]
+
+
+def test_a_variant_starts_from_the_one_it_extends(workspace: Path):
+    content = changed("variants.old", {"loss": {"age": 0.5, "sex": 0.25}, "model": {"heads": 1}})
+    content["variants"]["new"] = {"extends": "old", "loss": {"sex": 0}, "sampling": {"greedy": True}}
+    content["variants"]["newest"] = {"extends": "new", "model": {"heads": 2}}
+    content["ablation"]["run"] += ["newest", "new"]
+    effective = run_with(content)
+    assert effective["new"]["loss"] == PARAMS["loss"] | {"age": 0.5, "sex": 0}
+    assert effective["new"]["model"] == PARAMS["model"] | {"heads": 1}
+    assert effective["newest"] == effective["new"] | {"model": PARAMS["model"] | {"heads": 2}}
+    assert effective["newest"]["sampling"]["greedy"] is True
+
+
+@pytest.mark.parametrize(
+    ("extends", "message"),
+    [
+        ({"a": "b"}, "params.yaml: variants.a.extends: unknown variant 'b'; known variants: a, age_matching"),
+        ({"a": None}, "params.yaml: variants.a.extends: unknown variant None; known variants: a, age_matching"),
+        ({"a": ["b"]}, "params.yaml: variants.a.extends: unknown variant ['b']; known variants: a, age_matching"),
+        ({"a": "a"}, "params.yaml: variants: extends goes in a circle: a -> a; take one of them out"),
+        ({"a": "b", "b": "c", "c": "b"}, "params.yaml: variants: extends goes in a circle: b -> c -> b; take"),
+    ],
+)
+def test_an_unknown_parent_or_a_circle_is_one_line(extends: dict[str, Any], message: str):
+    content = deepcopy(PARAMS)
+    content["variants"] |= {name: {"extends": parent} for name, parent in extends.items()}
+    with pytest.raises(ParamsError) as refused:
+        resolve(content, stage.VARIED, "params.yaml")
+    assert str(refused.value).startswith(message) and "\n" not in str(refused.value)
+
+
+def test_a_bad_value_is_blamed_on_the_variant_that_states_it():
+    content = changed("variants", {"child": {"extends": "parent"}, "parent": {"loss": {"lm": -1}}})
+    with pytest.raises(ParamsError, match=r"^params\.yaml: variants\.parent\.loss\.lm: "):
+        resolve(content, stage.VARIED, "params.yaml")
+
+
+def test_a_change_by_dvc_is_one_line_of_difference(workspace: Path):
+    """DVC rewrites the whole file, in its own indentation and with null left empty."""
+    before = (ROOT / "params.yaml").read_text()
+    Path("params.yaml").write_text(before)
+    apply_overrides("params.yaml", ["loss.cooccur=0"])
+    lines = zip(before.splitlines(), Path("params.yaml").read_text().splitlines(), strict=True)
+    assert [(old, new) for old, new in lines if old != new and "null" not in old] == [
+        ("  cooccur: 0.05", "  cooccur: 0")
+    ]
 
 
 def test_only_what_runs_is_written_but_all_is_checked(workspace: Path):

@@ -8,14 +8,15 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro autopsy review test smoke lint lock metrics-check bench
+.PHONY: help setup repro autopsy review test test-quick smoke lint lock metrics-check bench
 
 help:
 	@echo 'make repro   the ablation of params.yaml: prepare, train, sample, measure, compare'
 	@echo 'make autopsy the system whose collapse started this, and each repair of it -> studies/autopsy'
 	@echo 'make review BASE=main   what this branch changes in parameters, results and verdicts'
 	@echo 'make smoke   the same stages on a tiny cohort, in a temporary copy'
-	@echo 'make test    format, lint and tests'
+	@echo 'make test    format, lint and all tests'
+	@echo 'make test-quick   the tests that take less than two seconds each, without DVC and browser: under a minute'
 	@echo 'make metrics-check   the metrics against reference generators whose faults are known'
 	@echo 'make bench   speed and memory of every part, some against what one would otherwise write -> benchmarks'
 	@echo 'make lint    format and lint alone'
@@ -62,8 +63,12 @@ bench: $(READY)
 smoke: $(READY)
 	@.venv/bin/python -m tests.support.smoke
 
+PYTEST := OMP_NUM_THREADS=1 .venv/bin/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 test: lint
-	OMP_NUM_THREADS=1 .venv/bin/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
+	$(PYTEST)
+
+test-quick: $(READY)
+	$(PYTEST) -m 'not slow and not dvc and not browser'
 
 lint: $(READY)
 	.venv/bin/ruff format --check

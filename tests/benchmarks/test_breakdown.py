@@ -38,6 +38,7 @@ def test_shares_add_up_and_products_are_found():
     assert shares["matrix products"] > 0.3 and shares[breakdown.INTERPRETER] >= 0.49, "half is no operator's"
 
 
+@pytest.mark.slow
 def test_both_loops_are_measured(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(ROOT)
     monkeypatch.setattr(training, "PATIENTS", 300)

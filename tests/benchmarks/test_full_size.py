@@ -13,6 +13,7 @@ def small(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(full_size, "ROUNDS", 1)
 
 
+@pytest.mark.slow
 def test_what_it_measures():
     """On a CPU and tiny: that tokens are real ones, minutes follow from the rate, and somebody is sampled."""
     sequences = patients(300)

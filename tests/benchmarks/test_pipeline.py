@@ -7,7 +7,7 @@ from benchmarks import pipeline
 from benchmarks.usage import Usage
 from tests.support.sandbox import ROOT, Sandbox
 
-pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep:DeprecationWarning")  # DVC's own
+pytestmark = [pytest.mark.dvc, pytest.mark.filterwarnings("ignore:_NoneStep:DeprecationWarning")]  # DVC's own
 TWO_STAGES = """\
 stages:
   second:

@@ -27,6 +27,7 @@ def test_more_than_a_part_has_ids_of_its_own(monkeypatch: pytest.MonkeyPatch):
     assert people["patient_id"].tolist() == list(range(250)) == sorted(rows["patient_id"].unique())
 
 
+@pytest.mark.slow
 def test_the_whole_benchmark_at_two_small_sizes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     for name, value in {"PATIENTS": 150, "CODES": 3000, "KINDS": 1800}.items():
         monkeypatch.setattr(preparation, name, value)

@@ -14,6 +14,7 @@ def small(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(training, "PATIENTS", 300)
 
 
+@pytest.mark.slow
 def test_every_form_of_every_objective_has_a_row():
     found = steps.of_objectives(2, "cpu")
     forms = [f"{name} {form}" for name, of in FORMS.items() for form in of if name != "lm"]
@@ -21,6 +22,7 @@ def test_every_form_of_every_objective_has_a_row():
     assert found["of"][steps.LM]["cost"] == 0 and found["goals"][0]["below"] == 25
 
 
+@pytest.mark.slow
 def test_every_scheme_has_a_row():
     found = steps.of_schemes(2)
     moving = [name for name in SCHEMES if name != "fixed"]

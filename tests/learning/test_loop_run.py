@@ -24,6 +24,7 @@ def test_a_seed_repeats_bit_for_bit_and_another_differs(tmp_path: Path):
     assert runs[0][1] == runs[1][1] != runs[2][1]
 
 
+@pytest.mark.slow
 def test_it_learns(tmp_path: Path):
     """Unseen patients cost half of what the frequencies of training say, near what the cohort's process does."""
     sequences = learnable()
@@ -56,6 +57,7 @@ def test_every_option_trains(changes: dict, tmp_path: Path):
     assert all(np.isfinite([row.value, row.grad_norm, row.validation_nll]).all() for row in rows)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("weighting", ["fixed", "pcgrad"])
 def test_accumulation_takes_the_same_steps(weighting: str, tmp_path: Path):
     runs = []

@@ -98,6 +98,7 @@ def test_no_patient_sees_another(encoder_input: str):
             assert not moved[owner != patient].any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes", [{}, {"encoder_input": "corrupted", "weighting": "pcgrad", "sex_pool": "all"}])
 def test_training_takes_the_steps_it_takes_with_padding(changes: dict, monkeypatch: pytest.MonkeyPatch):
     """Two epochs of a dozen steps without dropout: all that moves the weights, gradient surgery included."""

@@ -17,6 +17,8 @@ from ehrgen.learning.machine.processes import ProcessError
 from tests.support import two_processes as abreast
 from tests.support.sandbox import ROOT
 
+pytestmark = pytest.mark.slow
+
 
 def started(*command: str) -> subprocess.CompletedProcess:
     environment = os.environ | {"PYTHONPATH": str(ROOT), "EHRGEN_PROCESSES": "2", "OMP_NUM_THREADS": "1"}

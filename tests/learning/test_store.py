@@ -66,6 +66,7 @@ def test_a_failed_training_is_not_in_the_store(root: Path):
     assert not (root / "key" / "model").exists()
 
 
+@pytest.mark.slow
 def test_a_killed_process_goes_on_where_it_was(root: Path, capsys: pytest.CaptureFixture):
     """Killed without warning in its second epoch; the next process ends with the weights of one never stopped."""
     settings = recipe(**RESUMED)

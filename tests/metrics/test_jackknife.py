@@ -24,6 +24,7 @@ def test_patients_who_are_all_alike_move_nothing():
     assert found["codes_per_visit"] == found["distinct_codes"] == found["unigram_rmse"] == 0
 
 
+@pytest.mark.slow
 def test_metrics_of_a_population_move_and_more_patients_move_less():
     few, many = (
         standard_errors(Evidence(population(n, 1), population(n, 2), population(n, 3)), 0) for n in (120, 1200)

@@ -57,6 +57,7 @@ def test_evaluate_says_when_it_compares_fewer(project, monkeypatch, capsys):
     assert printed == "120 patients compared, not 150: 150 are held out, 200 were trained on and 120 were sampled\n"
 
 
+@pytest.mark.slow
 def test_anchors_repeat_and_have_the_metrics_of_the_runs(project, monkeypatch):
     some = {name: anchors(4)[name] for name in ("independent_codes", "markov")}
     monkeypatch.setattr(anchor, "anchors", lambda profiles: some)
@@ -70,6 +71,7 @@ def test_anchors_repeat_and_have_the_metrics_of_the_runs(project, monkeypatch):
     assert floor.patients == 150
 
 
+@pytest.mark.slow
 def test_a_simulated_cohort_is_compared_with_its_truth(project, monkeypatch):
     unknown = evaluated(population(150, 2), monkeypatch)
     assert unknown.not_judged["truth_r2"] == "no exact truth: the cohort is not simulated"
@@ -80,6 +82,7 @@ def test_a_simulated_cohort_is_compared_with_its_truth(project, monkeypatch):
     assert "truth_r2" in Scores.load(Path("reports/anchors/floor.json")).metrics
 
 
+@pytest.mark.slow
 def test_single_visits_have_no_markov_anchor_and_say_so(project, monkeypatch, capsys):
     some = {"markov": markov, "collapsed": collapsed}
     monkeypatch.setattr(anchor, "anchors", lambda profiles: some)
@@ -92,6 +95,7 @@ def test_single_visits_have_no_markov_anchor_and_say_so(project, monkeypatch, ca
     assert printed == "anchor markov is left out: not applicable: no training patient has a second visit\n"
 
 
+@pytest.mark.slow
 def test_small_counts_of_real_patients_are_kept_out_of_the_floor(project, monkeypatch):
     monkeypatch.setattr(anchor, "anchors", lambda profiles: {"independent_codes": independent_codes})
     anchor.main()

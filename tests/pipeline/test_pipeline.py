@@ -11,6 +11,8 @@ import pytest
 
 from tests.support.sandbox import Sandbox
 
+pytestmark = pytest.mark.dvc
+
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Sandbox:

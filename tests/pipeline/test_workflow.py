@@ -64,7 +64,10 @@ GH = """\
 printf '%s\\n' "$*" >> "$CALLS"
 case "$*" in *--paginate*) printf '%s' "$FOUND" ;; *) cp review.md "$CALLS.md" ;; esac
 """
-pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep.value will:DeprecationWarning")  # DVC's own, in this process
+pytestmark = [
+    pytest.mark.dvc,
+    pytest.mark.filterwarnings("ignore:_NoneStep.value will:DeprecationWarning"),  # DVC's own, in this process
+]
 
 
 @pytest.fixture(autouse=True)

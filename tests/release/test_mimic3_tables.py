@@ -32,6 +32,7 @@ def same_but_ages(found: Cohort, patients: Cohort) -> None:
     pd.testing.assert_frame_equal(found.diagnoses, patients.diagnoses)
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(PEOPLE, st.integers(0, 9))
 def test_the_reader_takes_back_what_was_written(people, seed):

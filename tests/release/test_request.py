@@ -53,6 +53,7 @@ def test_the_seed_decides():
     assert one.equals(again) and not one.equals(other)
 
 
+@pytest.mark.slow
 def test_rules_forbid_what_they_must():
     """`--rules` and a model with male and female codes: asked for women, it gives them no male code."""
 

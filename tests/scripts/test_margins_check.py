@@ -41,6 +41,7 @@ def test_what_is_too_wide_and_too_narrow_is_told():
     assert "Too narrow: coverage. Too wide: pair_r2." in page(found, DRAWS, 10)
 
 
+@pytest.mark.slow
 def test_a_draw_has_metrics_with_their_errors():
     values, errors = drawn(150, 0)
     assert values.keys() & errors.keys() >= {"unigram_r2", "coverage", "codes_per_visit"}

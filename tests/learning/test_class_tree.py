@@ -4,10 +4,10 @@ import torch
 from scipy.stats import chisquare
 
 from ehrgen.data.sequences.vocabulary import Vocabulary
-from ehrgen.learning.model.class_tree import FORBIDDEN, Forbidden, Hierarchy, _inverted, choose, masked_log_softmax
+from ehrgen.learning.model.class_tree import FORBIDDEN, ClassTree, Forbidden, masked_log_softmax
 
 # Symbols: 0 <visit>, 1 <eos>, 2 25000, 3 4010, 4 4011, 5 4019, 6 486. Classes: marks, 250, 401, 486.
-TREE = Hierarchy(Vocabulary(("25000", "4010", "4011", "4019", "486"), (1, 1, 1, 1, 1)))
+TREE = ClassTree(Vocabulary(("25000", "4010", "4011", "4019", "486"), (1, 1, 1, 1, 1)))
 RULES = Forbidden(  # position 0 opens a visit; position 1 holds 4011; position 2 all of 401 and 250
     at=torch.tensor([1, 2, 2, 2, 2]),
     symbol=torch.tensor([4, 3, 5, 2, 4]),
@@ -32,9 +32,9 @@ def test_class_log_prob_by_hand():
 
 def test_siblings_by_hand():
     siblings = TREE.siblings(torch.tensor([3, 3, 0]), RULES)
-    assert siblings.row.tolist() == [0, 0, 0, 1, 1, 1, 2]
+    assert siblings.position.tolist() == [0, 0, 0, 1, 1, 1, 2]
     assert siblings.symbol.tolist() == [3, 4, 5, 3, 4, 5, 0]
-    assert siblings.first.tolist() == [0, 3, 6]
+    assert siblings.start.tolist() == [0, 3, 6]
     assert siblings.barred.tolist() == [False, False, False, False, True, False, False]
 
 
@@ -49,31 +49,6 @@ def test_a_sibling_is_drawn_in_proportion():
     assert set(drawn[chosen == 2].tolist()) == {2} and set(drawn[chosen == 4].tolist()) == {6}
     counts = np.bincount(drawn[chosen == 3], minlength=7)[3:6]
     assert chisquare(counts, np.array([1, 2, 3]) / 6 * counts.sum()).pvalue > 0.01
-
-
-@pytest.mark.parametrize("symbols", [1, 2, 4, 5, 17, 1000])
-def test_an_index_is_chosen_in_proportion(symbols: int):
-    """Every other is forbidden; the rest weigh 1, 2, 3, ... to 50, in blocks that do not come out even."""
-    odds = torch.arange(symbols).div(2, rounding_mode="floor") % 50 + 1.0
-    log_prob = torch.where(torch.arange(symbols) % 2 == 1, FORBIDDEN, torch.log_softmax(odds.log(), 0))
-    counts = np.bincount(choose(log_prob.expand(20_000, -1), generator(0)), minlength=symbols)
-    assert counts[1::2].sum() == 0
-    found, expected = counts[::2], odds[::2].numpy() / odds[::2].sum().item() * 20_000
-    assert symbols < 3 or chisquare(found, expected, sum_check=False).pvalue > 0.01
-
-
-def test_what_is_chosen_is_where_the_running_sum_passes():
-    """Cumulative 0.25, 0.25, 1: at 0 and below 0.25 the first, from there on the third, even at the very end."""
-    weights = torch.tensor([[1.0, 0.0, 3.0]]).expand(5, -1)
-    chance = torch.tensor([0, 0.2499999, 0.25, 0.99, 1 - 2.0**-53], dtype=torch.float64)
-    assert _inverted(weights, chance).tolist() == [0, 0, 2, 2, 2]
-    assert _inverted(torch.tensor([[0.0, 1e-30, 0.0]]), chance[:1]).tolist() == [1], "small weights are weights"
-
-
-def test_draws_follow_their_seed():
-    log_prob = torch.zeros(50, 10)
-    first, again, other = (choose(log_prob, generator(seed)) for seed in (1, 1, 2))
-    assert torch.equal(first, again) and not torch.equal(first, other)
 
 
 def test_masked_softmax_by_hand():

@@ -27,7 +27,7 @@ def plain(model: PromptBart, batch: Batch, forbid_used: bool = True) -> Output:
     """The model's output by transformers' encoder and decoder on padded patients."""
     states = model.decode(
         batch.inputs, batch.age, batch.sex, model.encode(batch.encoder, batch.age, batch.sex), use_cache=False
-    ).last_hidden_state
+    )
     prompts = states.shape[1] - batch.inputs.shape[1]
     flat = states[:, prompts:][batch.real]
     of_patient = model.readout.patients(batch.age, batch.sex)
@@ -71,12 +71,12 @@ def test_values_and_gradients_are_those_of_padded_patients(changes: dict, attent
     ours, wanted = model(batch), plain(model, batch)
     for name, value in vars(wanted).items():
         torch.testing.assert_close(getattr(ours, name), value, atol=1e-5, rtol=1e-4)
-    found, expected = gradients(model, ours), gradients(model, wanted)
+    ours_moved, expected = gradients(model, ours), gradients(model, wanted)
     largest = max(float(gradient.abs().max()) for gradient in expected.values() if gradient is not None)
     for name, gradient in expected.items():
-        assert (found[name] is None) == (gradient is None), name
+        assert (ours_moved[name] is None) == (gradient is None), name
         if gradient is not None:
-            torch.testing.assert_close(found[name], gradient, atol=1e-5 * largest, rtol=1e-4)
+            torch.testing.assert_close(ours_moved[name], gradient, atol=1e-5 * largest, rtol=1e-4)
 
 
 @pytest.mark.parametrize("encoder_input", ["prompt", "record"])
@@ -103,47 +103,60 @@ def test_no_patient_sees_another(encoder_input: str):
 def test_training_takes_the_steps_it_takes_with_padding(changes: dict, monkeypatch: pytest.MonkeyPatch):
     """Two epochs of a dozen steps without dropout: all that moves the weights, gradient surgery included."""
     settings = recipe(dropout=0, epochs=2, batch_tokens=64, **changes)
-    found = []
+    trajectories = []
     for forward in (PromptBart.forward, plain):
         monkeypatch.setattr(PromptBart, "forward", forward)
         learner = Learner(settings, tiny(), matrices(), here())
         rows = [*learner.epoch(1), *learner.epoch(2)]
-        found.append([value for row in rows for value in (row.value, row.grad_norm, row.validation_nll)])
+        trajectories.append([value for row in rows for value in (row.value, row.grad_norm, row.validation_nll)])
     assert learner.steps_per_epoch > 5
-    assert found[0] == pytest.approx(found[1], rel=1e-3)
+    assert trajectories[0] == pytest.approx(trajectories[1], rel=1e-3)
 
 
 def test_layout_by_hand():
-    """Patients of 3, 1 and 2 positions; the second and the third in one group of 2 slots each."""
+    """The picture in the module: patients of 3, 1 and 2 positions, the second and the third in one group."""
     layout = Layout.of(np.array([3, 1, 2]), [np.array([1, 2]), np.array([0])], CPU)
-    assert layout.patient.tolist() == [0, 0, 0, 1, 2, 2]
-    assert layout.place.tolist() == [0, 1, 2, 0, 0, 1]
-    assert layout.position.tolist() == [3, 6, 4, 5, 0, 1, 2]
-    assert layout.slot.tolist() == [4, 5, 6, 0, 2, 3]
+    assert layout.patient_of_position.tolist() == [0, 0, 0, 1, 2, 2]
+    assert layout.index_in_patient.tolist() == [0, 1, 2, 0, 0, 1]
+    assert layout.position_of_slot.tolist() == [3, 6, 4, 5, 0, 1, 2]
+    assert layout.slot_of_position.tolist() == [4, 5, 6, 0, 2, 3]
     assert [(group.patients, group.longest) for group in layout.groups] == [(2, 2), (1, 3)]
     assert layout.groups[0].padding.flatten().tolist() == [0, -torch.inf, 0, 0] and layout.groups[1].padding is None
+    in_slots = layout.to_slots(torch.arange(1.0, 7)[:, None])
+    assert in_slots.flatten().tolist() == [4, 0, 5, 6, 1, 2, 3]
+    assert layout.to_positions(in_slots).flatten().tolist() == [1, 2, 3, 4, 5, 6]
+
+
+def test_prefixed_by_hand():
+    """The picture of `Prefixed`: patients of 1, 1 and 2 tokens, a prompt each."""
+    prefixed = Prefixed.of(np.array([1, 1, 2]), 1, [np.array([0, 1, 2])], CPU)
+    assert prefixed.position_of_token.tolist() == [1, 3, 5, 6]
+    assert prefixed.token_of_position.tolist() == [4, 0, 4, 1, 4, 2, 3]
+    assert prefixed.row_of_position.tolist() == [0, 3, 1, 4, 2, 5, 6]
+    assert prefixed.position_of_row.tolist() == [0, 2, 4, 1, 3, 5, 6]
 
 
 lengths = st.lists(st.integers(1, 60), min_size=1, max_size=30).map(np.array)
 
 
 @given(lengths, st.integers(0, 2))
-def test_positions_and_slots_are_each_others_inverse(lengths: np.ndarray, prompts: int):
-    at = Prefixed.of(lengths, prompts, similar(lengths), CPU)
-    layout, total = at.layout, int((lengths + prompts).sum())
-    assert layout.position[layout.slot].tolist() == list(range(total))
-    assert (layout.position == total).sum() == len(layout.position) - total
-    assert sum(group.slots for group in layout.groups) == len(layout.position)
-    assert at.number[at.token].tolist() == list(range(lengths.sum()))
-    assert (at.number == lengths.sum()).sum() == prompts * len(lengths)
+def test_every_index_is_the_inverse_of_its_namesake(lengths: np.ndarray, prompts: int):
+    prefixed = Prefixed.of(lengths, prompts, similar(lengths), CPU)
+    layout, tokens, positions = prefixed.layout, int(lengths.sum()), int((lengths + prompts).sum())
+    assert layout.position_of_slot[layout.slot_of_position].tolist() == list(range(positions))
+    assert (layout.position_of_slot == positions).sum() == len(layout.position_of_slot) - positions
+    assert sum(group.slots for group in layout.groups) == len(layout.position_of_slot)
+    assert prefixed.token_of_position[prefixed.position_of_token].tolist() == list(range(tokens))
+    assert (prefixed.token_of_position == tokens).sum() == prompts * len(lengths)
+    assert prefixed.row_of_position[prefixed.position_of_row].tolist() == list(range(positions))
 
 
 def test_prompts_come_first():
-    at = Prefixed.of(np.array([1, 2]), 2, [np.array([0, 1])], CPU)
+    prefixed = Prefixed.of(np.array([1, 2]), 2, [np.array([0, 1])], CPU)
     prompt = torch.tensor([[[1.0], [2.0]], [[3.0], [4.0]]], requires_grad=True)
     tokens = torch.tensor([[10.0], [20.0], [21.0]], requires_grad=True)
-    joined = at.joined(prompt, tokens)
+    joined = prefixed.joined(prompt, tokens)
     assert joined.flatten().tolist() == [1, 2, 10, 3, 4, 20, 21]
-    assert at.tokens(joined).flatten().tolist() == [10, 20, 21]
+    assert prefixed.tokens(joined).flatten().tolist() == [10, 20, 21]
     (joined.flatten() @ torch.arange(7.0)).backward()
     assert prompt.grad.flatten().tolist() == [0, 1, 3, 4] and tokens.grad.flatten().tolist() == [2, 5, 6]

@@ -63,7 +63,7 @@ def test_sex_is_read_off_the_codes_alone_if_told_so(monkeypatch: pytest.MonkeyPa
         monkeypatch.setattr(packing, "decode", seen)
         out = untrained(sex_pool=pool)(batch)
         moved = flow(out.sex_logits.square().sum(), states[0])
-        is_token = Prefixed.of(batch.real.sum(1).numpy(), PROMPTS, [np.arange(len(ROWS))], CPU).token
+        is_token = Prefixed.of(batch.real.sum(1).numpy(), PROMPTS, [np.arange(len(ROWS))], CPU).position_of_token
         assert torch.equal(moved[is_token] > 0, counted)
         moved[is_token] = float(pool == "all")
         assert torch.equal(moved > 0, torch.full_like(moved, pool == "all", dtype=torch.bool))

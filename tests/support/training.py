@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from ehrgen.data.sequences import cooccurrence
-from ehrgen.data.sequences.cooccurrence import Cooccurrence
+from ehrgen.data.sequences.cooccurrence import Cooccurrence, Space
 from ehrgen.data.sequences.sequences import Sequences
 from ehrgen.data.sequences.vocabulary import FIRST_CODE, FIRST_SYMBOL, MARK_CLASSES, Vocabulary
 from ehrgen.learning.batches import Batch, collate
@@ -107,7 +107,7 @@ def sampling(**changes: Any) -> SamplingSettings:
 
 
 @cache
-def matrices() -> dict[str, Cooccurrence]:
+def matrices() -> dict[Space, Cooccurrence]:
     return cooccurrence.count(tiny().of_split("train"))
 
 
@@ -126,7 +126,7 @@ def untrained(seed: int = 0, vocabulary: Vocabulary | None = None, **changes: An
     torch.manual_seed(seed)
     settings = recipe(**changes)
     model = PromptBart(settings.model, vocabulary or tiny().vocabulary, 64, settings.loss.sex_pool)
-    marks = model.distribution.logits if settings.model.hierarchy == "flat" else model.distribution.class_logits
+    of_classes = model.distribution.logits if settings.model.hierarchy == "flat" else model.distribution.class_logits
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.ndim > 1:
@@ -134,7 +134,7 @@ def untrained(seed: int = 0, vocabulary: Vocabulary | None = None, **changes: An
         if model.readout.prompt is not None:
             for last in (model.readout.prompt.age[-1], model.readout.prompt.sex[-1]):
                 last.weight.normal_()
-        marks.bias[:MARK_CLASSES] += 4.5
+        of_classes.bias[:MARK_CLASSES] += 4.5
     return model.placed(here()).eval()
 
 
@@ -170,7 +170,7 @@ def output(batch: Batch, **parts: torch.Tensor) -> Output:
 
 
 def expecting(batch: Batch, *shares: float) -> Output:
-    """An Output that expects these shares of the three categories of `by_hand` at every position, marks 1/10 each."""
+    """An Output that expects these shares of the three categories of `by_hand`, and 1/10 for each of the two ends."""
     probability = torch.tensor([0.1, 0.1, *(0.8 * share for share in shares)])
     return output(batch, class_log_prob=probability.log().expand(len(batch.target), -1))
 

@@ -61,7 +61,7 @@ def prepare_machine(device: str, precision: str, threads: int, width: int) -> Ma
     """
     torch.use_deterministic_algorithms(True, warn_only=True)
     # Filling fresh memory is for finding bugs, and took a third of a training step here.
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     if device == "cuda" and not torch.cuda.is_available():
         raise MachineError("train.device: cuda is not available here; use auto or cpu")
     name = "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"

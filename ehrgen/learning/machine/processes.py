@@ -19,7 +19,8 @@ from torch.nn.functional import pad
 PATIENCE = timedelta(days=7)
 """Process 0 may wait long for another training of the same key; a process that dies is noticed by the launcher."""
 
-P, R = ParamSpec("P"), TypeVar("R")
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class ProcessError(ValueError):
@@ -125,8 +126,8 @@ def agreed(values: Mapping[str, float], device: torch.device) -> dict[str, float
         return dict(values)
     from accelerate.utils import broadcast
 
-    told = broadcast(torch.tensor(list(values.values()), dtype=torch.float64, device=device))
-    return dict(zip(values, told.tolist(), strict=True))
+    of_first = broadcast(torch.tensor(list(values.values()), dtype=torch.float64, device=device))
+    return dict(zip(values, of_first.tolist(), strict=True))
 
 
 def sum_gradients(parameters: Iterable[nn.Parameter]) -> None:

@@ -1,8 +1,8 @@
 """The output distribution: log P(symbol) = log P(class | state) + log P(symbol | class, state).
 
-A class is a mark or an ICD-9 category (see `data.vocabulary`). What the sampler forbids, the loss forbids too: codes
-the visit already holds, categories with no code left, and ending a visit that is still empty get no probability, and
-what is left sums to 1 exactly.
+A class is a special token or an ICD-9 category (see `data.sequences.vocabulary`). What the sampler forbids, the loss
+forbids too: codes the visit already holds, categories with no code left, and ending a visit that is still empty get no
+probability, and what is left sums to 1 exactly.
 
 Axes: N positions, D state, K classes, S symbols, J pairs of (position, symbol already used), R symbols of the
 targets' classes, position by position.
@@ -13,7 +13,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from ehrgen.data.sequences.vocabulary import MARK_CLASSES, Vocabulary
-from ehrgen.learning.model.class_tree import FORBIDDEN, Forbidden, Hierarchy, Siblings, choose, masked_log_softmax
+from ehrgen.learning.model.class_tree import FORBIDDEN, ClassTree, Forbidden, Siblings, masked_log_softmax
+from ehrgen.learning.model.draws import draw_index
 
 
 class Factored(nn.Module):
@@ -24,7 +25,7 @@ class Factored(nn.Module):
 
     def __init__(self, vocabulary: Vocabulary, width: int, within_width: int | None = None) -> None:
         super().__init__()
-        self.tree = Hierarchy(vocabulary)
+        self.tree = ClassTree(vocabulary)
         within_width = within_width or max(8, width // 2)
         self.class_logits = nn.Linear(width, self.tree.classes)
         self.within_states = nn.Linear(width, within_width)
@@ -44,9 +45,9 @@ class Factored(nn.Module):
         of_target = self.tree.symbol_class[target]
         siblings = self.tree.siblings(of_target, forbidden)
         logits = self._within(states, siblings)
-        top = logits.new_full((len(target),), FORBIDDEN).scatter_reduce(0, siblings.row, logits.detach(), "amax")
-        total = torch.zeros_like(top).index_add(0, siblings.row, (logits - top[siblings.row]).exp())
-        chosen = logits[siblings.first + target - self.tree.class_start[of_target]]
+        top = logits.new_full((len(target),), FORBIDDEN).scatter_reduce(0, siblings.position, logits.detach(), "amax")
+        total = torch.zeros_like(top).index_add(0, siblings.position, (logits - top[siblings.position]).exp())
+        chosen = logits[siblings.start + target - self.tree.class_start[of_target]]
         within = chosen - top - total.log()
         return class_log_prob.gather(1, of_target[:, None]).squeeze(1) + within, class_log_prob
 
@@ -59,13 +60,13 @@ class Factored(nn.Module):
 
     def draw(self, states: Float[Tensor, "N D"], forbidden: Forbidden, generator: torch.Generator) -> Int[Tensor, " N"]:
         """One symbol a position: its class first, then one of the class's symbols."""
-        drawn = choose(self.tree.class_log_prob(self.class_logits(states).float(), forbidden), generator)
+        drawn = draw_index(self.tree.class_log_prob(self.class_logits(states).float(), forbidden), generator)
         siblings = self.tree.siblings(drawn, forbidden)
         return siblings.draw(self._within(states, siblings), generator)
 
     def _within(self, states: Float[Tensor, "N D"], siblings: Siblings) -> Float[Tensor, " R"]:
         """Logit of each sibling; barred ones FORBIDDEN."""
-        logits = self.within_states(states)[siblings.row].mul(self.within_weight[siblings.symbol]).sum(-1).float()
+        logits = self.within_states(states)[siblings.position].mul(self.within_weight[siblings.symbol]).sum(-1).float()
         return (logits + self.within_bias[siblings.symbol]).masked_fill(siblings.barred, FORBIDDEN)
 
 
@@ -74,7 +75,7 @@ class CategoryThenUniform(nn.Module):
 
     def __init__(self, vocabulary: Vocabulary, width: int) -> None:
         super().__init__()
-        self.tree = Hierarchy(vocabulary)
+        self.tree = ClassTree(vocabulary)
         self.class_logits = nn.Linear(width, self.tree.classes)
         nn.init.normal_(self.class_logits.weight, std=0.02)
 
@@ -97,9 +98,9 @@ class CategoryThenUniform(nn.Module):
 
     def draw(self, states: Float[Tensor, "N D"], forbidden: Forbidden, generator: torch.Generator) -> Int[Tensor, " N"]:
         """One symbol a position: its class first, then any of the class's symbols."""
-        drawn = choose(self.tree.class_log_prob(self.class_logits(states).float(), forbidden), generator)
+        drawn = draw_index(self.tree.class_log_prob(self.class_logits(states).float(), forbidden), generator)
         siblings = self.tree.siblings(drawn, forbidden)
-        even = torch.zeros(len(siblings.row), device=states.device)
+        even = torch.zeros(len(siblings.position), device=states.device)
         return siblings.draw(even.masked_fill(siblings.barred, FORBIDDEN), generator)
 
 
@@ -108,7 +109,7 @@ class Flat(nn.Module):
 
     def __init__(self, vocabulary: Vocabulary, width: int) -> None:
         super().__init__()
-        self.tree = Hierarchy(vocabulary)
+        self.tree = ClassTree(vocabulary)
         self.logits = nn.Linear(width, self.tree.symbols)
         counts = torch.tensor([1.0, 1.0, *vocabulary.counts])
         with torch.no_grad():
@@ -135,7 +136,7 @@ class Flat(nn.Module):
 
     def draw(self, states: Float[Tensor, "N D"], forbidden: Forbidden, generator: torch.Generator) -> Int[Tensor, " N"]:
         """One symbol a position."""
-        return choose(self.symbols(states, forbidden), generator)
+        return draw_index(self.symbols(states, forbidden), generator)
 
 
 DISTRIBUTIONS = {"factored": Factored, "flat": Flat, "category": CategoryThenUniform}

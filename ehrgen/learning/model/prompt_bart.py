@@ -6,15 +6,14 @@ D state, P prompt vectors.
 
 import json
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
-import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
+from numpy import ndarray
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import BartConfig, BartModel
-from transformers.modeling_outputs import BaseModelOutputWithPastAndCrossAttentions
 
 from ehrgen.core.files import replacing, write_json
 from ehrgen.data.cohort import AGE_BRACKETS, SEXES
@@ -47,7 +46,7 @@ class PromptBart(nn.Module):
         self.settings, self.vocabulary = settings, vocabulary
         self.max_tokens, self.sex_pool = max_tokens, sex_pool
         self.bart = backbone(settings, len(vocabulary), max_tokens) if bart is None else bart
-        width = self.bart.config.d_model
+        width = self.bart.shared.embedding_dim
         self.encoder_prompt = Prompt(settings.prompt_width, width) if settings.prompt_encoder else None
         self.decoder_prompt = Prompt(settings.prompt_width, width) if settings.prompt_decoder else None
         self.readout = Readout(settings, vocabulary, width)
@@ -76,9 +75,9 @@ class PromptBart(nn.Module):
         age: Float[Tensor, " B"] | None,
         sex: Int[Tensor, " B"] | None,
         encoded: tuple[Float[Tensor, "B PE D"], Bool[Tensor, "B PE"]],
-        **cache: object,
-    ) -> BaseModelOutputWithPastAndCrossAttentions:
-        """Decoder states of prompt and tokens (causal, so right padding needs no mask), and the cache if asked."""
+        **cache: Any,
+    ) -> Float[Tensor, "B PT D"]:
+        """Decoder states of prompt and tokens; causal, so right padding needs no mask. `cache` as of BART's decoder."""
         states, mask = encoded
         vectors, _ = self._prefixed(self.decoder_prompt, tokens, age, sex)
         return self.bart.decoder(
@@ -86,54 +85,66 @@ class PromptBart(nn.Module):
             encoder_hidden_states=states,
             encoder_attention_mask=None if bool(mask.all()) else mask.long(),
             **cache,
-        )
+        ).last_hidden_state
 
     def forward(self, batch: Batch, forbid_used: bool = True) -> Output:
-        states, at = self._packed(batch)
-        flat = at.tokens(states)
+        states, prefixed = self._packed(batch)
+        of_tokens = prefixed.tokens(states)
         of_patient = self.readout.patients(batch.age, batch.sex)
         of_patient = None if of_patient is None else of_patient[batch.patient]
-        read = self.readout(flat, of_patient, batch.used_at, batch.used_symbol)
+        read = self.readout(of_tokens, of_patient, batch.used_at, batch.used_symbol)
         target_log_prob, class_log_prob = self.distribution.target(read, batch.target, forbidden(batch, forbid_used))
         return Output(
             target_log_prob=target_log_prob,
             class_log_prob=class_log_prob,
-            age_logits=self.age_head(flat).float(),
-            sex_logits=self.sex_head(self._pooled(states, at, batch)).float(),
+            age_logits=self.age_head(of_tokens).float(),
+            sex_logits=self.sex_head(self._pooled(states, prefixed, batch)).float(),
         )
 
     def _packed(self, batch: Batch) -> tuple[Float[Tensor, "L D"], Prefixed]:
         """Decoder states of all patients in one pass without padding, equal to those of `encode` and `decode`."""
-        seen = batch.encoder != PAD
-        given, written = torch.stack([seen.sum(1), batch.real.sum(1)]).cpu().numpy()
-        groups = similar(written)
-        vectors, own = self._joined(self.encoder_prompt, batch, batch.encoder[seen], given, similar(given))
-        encoded = packing.encode(self.bart.encoder, vectors, own.layout)
-        read = Layout.of(given + own.prompts, groups, batch.inputs.device)
-        vectors, at = self._joined(self.decoder_prompt, batch, batch.inputs[batch.real], written, groups)
-        return packing.decode(self.bart.decoder, vectors, at.layout, encoded, read), at
+        in_encoder = batch.encoder != PAD
+        encoder_lengths, lengths = torch.stack([in_encoder.sum(1), batch.real.sum(1)]).cpu().numpy()
+        encoder_tokens, tokens = batch.encoder[in_encoder], batch.inputs[batch.real]
+        vectors, prefixed = self._joined(
+            self.encoder_prompt, batch, encoder_tokens, encoder_lengths, similar(encoder_lengths)
+        )
+        encoded = packing.encode(self.bart.encoder, vectors, prefixed.layout)
+        # Attention across needs patients in the decoder's groups, whatever their lengths in the encoder.
+        groups = similar(lengths)
+        encoded_layout = Layout.of(encoder_lengths + prefixed.prompts, groups, tokens.device)
+        vectors, prefixed = self._joined(self.decoder_prompt, batch, tokens, lengths, groups)
+        return packing.decode(self.bart.decoder, vectors, prefixed.layout, encoded, encoded_layout), prefixed
 
     def _joined(
-        self, prompt: Prompt | None, batch: Batch, tokens: Int[Tensor, " N"], lengths: np.ndarray, groups: list
+        self,
+        prompt: Prompt | None,
+        batch: Batch,
+        tokens: Int[Tensor, " N"],
+        lengths: Int[ndarray, " B"],
+        groups: list[ndarray],
     ) -> tuple[Float[Tensor, "L D"], Prefixed]:
         """Prompt and token vectors on one flat axis."""
-        at = Prefixed.of(lengths, 0 if prompt is None else PROMPTS, groups, tokens.device)
+        prefixed = Prefixed.of(lengths, 0 if prompt is None else PROMPTS, groups, tokens.device)
         vectors = self._embedded(tokens)
-        return at.joined(None if prompt is None else prompt(batch.age, batch.sex).to(vectors.dtype), vectors), at
+        prompts = None if prompt is None else prompt(batch.age, batch.sex).to(vectors.dtype)
+        return prefixed.joined(prompts, vectors), prefixed
 
     def shared_parameters(self) -> list[nn.Parameter]:
         """The parameters every objective can reach: BART and the prompts, not the heads or what reads the states."""
         own = ("age_head.", "sex_head.", "readout.", "distribution.")
         return [p for name, p in self.named_parameters() if not name.startswith(own)]
 
-    def _pooled(self, states: Float[Tensor, "L D"], at: Prefixed, batch: Batch) -> Float[Tensor, "B D"]:
+    def _pooled(self, states: Float[Tensor, "L D"], prefixed: Prefixed, batch: Batch) -> Float[Tensor, "B D"]:
         """Mean state over code positions, or over every position, prompts included, as analysed."""
-        chosen, patient = at.token[batch.reads_code], batch.patient[batch.reads_code]
         if self.sex_pool == "all":
-            chosen, patient = slice(None), at.layout.patient
-        count = torch.bincount(patient, minlength=len(batch.sex))
-        total = states.new_zeros(len(batch.sex), states.shape[1]).index_add(0, patient, states[chosen])
-        return total / count[:, None]
+            patient = prefixed.layout.patient_of_position
+        else:
+            states = states[prefixed.position_of_token[batch.reads_code]]
+            patient = batch.patient[batch.reads_code]
+        positions = torch.bincount(patient, minlength=len(batch.sex))
+        total = states.new_zeros(len(batch.sex), states.shape[1]).index_add(0, patient, states)
+        return total / positions[:, None]
 
     def _prefixed(
         self,
@@ -190,10 +201,10 @@ class PromptBart(nn.Module):
         Raises:
             ModelError: If names are missing or unknown.
         """
-        found = self.load_state_dict(state, strict=False)
-        missing = [k for k in found.missing_keys if not k.endswith("embed_tokens.weight")]
-        if missing or found.unexpected_keys:
-            raise ModelError(f"weights do not fit: missing {missing}, unknown {found.unexpected_keys}")
+        names = self.load_state_dict(state, strict=False)
+        missing = [name for name in names.missing_keys if not name.endswith("embed_tokens.weight")]
+        if missing or names.unexpected_keys:
+            raise ModelError(f"weights do not fit: missing {missing}, unknown {names.unexpected_keys}")
 
 
 def forbidden(batch: Batch, forbid_used: bool) -> Forbidden:

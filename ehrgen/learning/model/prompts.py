@@ -29,6 +29,11 @@ class Prompt(nn.Module):
         self.age = nn.Sequential(nn.Linear(1 + len(STEP_AT), width), nn.Tanh(), nn.Linear(width, d_model))
         self.sex = nn.Sequential(nn.Embedding(len(SEXES), width), nn.Tanh(), nn.Linear(width, d_model))
 
+    def start_at_zero(self) -> None:
+        """Make both vectors 0, whatever age and sex."""
+        for parameter in [*self.age[-1].parameters(), *self.sex[-1].parameters()]:
+            nn.init.zeros_(parameter)
+
     def forward(self, age: Float[Tensor, " B"], sex: Int[Tensor, " B"]) -> Float[Tensor, "B P D"]:
         return torch.stack([self.age(_age_features(age)), self.sex(sex)], dim=1)
 
@@ -36,10 +41,12 @@ class Prompt(nn.Module):
 class CategoryVectors(nn.Module):
     """A vector a category, added to its codes' own: a code seen twice is read like its siblings."""
 
+    token_class: Int[Tensor, " tokens"]
+
     def __init__(self, vocabulary: Vocabulary, width: int) -> None:
         super().__init__()
-        marks = np.zeros(FIRST_SYMBOL, dtype=np.int64)
-        token_class = torch.from_numpy(np.concatenate([marks, vocabulary.symbol_class]))
+        no_symbol = np.zeros(FIRST_SYMBOL, dtype=np.int64)  # <pad> and <bos>, of which no class is asked
+        token_class = torch.from_numpy(np.concatenate([no_symbol, vocabulary.symbol_class]))
         self.register_buffer("token_class", token_class, persistent=False)
         self.vectors = nn.Embedding(len(vocabulary.class_size), width)
         nn.init.normal_(self.vectors.weight, std=init_std(width))

@@ -22,15 +22,15 @@ class Readout(nn.Module):
     Both start at nothing, so that a switch changes no other initial weight's effect.
     """
 
+    symbol_class: Int[Tensor, " symbols"]
+
     def __init__(self, settings: ModelSettings, vocabulary: Vocabulary, width: int) -> None:
         super().__init__()
         self.register_buffer("symbol_class", torch.from_numpy(vocabulary.symbol_class).long(), persistent=False)
         self.prompt = self.visit = None
         if settings.prompt_output:
             self.prompt = Prompt(settings.prompt_width, width)
-            for last in (self.prompt.age[-1], self.prompt.sex[-1]):
-                nn.init.zeros_(last.weight)
-                nn.init.zeros_(last.bias)
+            self.prompt.start_at_zero()
         if settings.visit_output:
             self.visit = nn.Embedding(len(vocabulary.class_size), width)
             nn.init.normal_(self.visit.weight, std=0.02)

@@ -17,7 +17,7 @@ from scipy import sparse
 from torch import Tensor
 
 from ehrgen.data.cohort import AGE_BRACKETS, SEXES, age_bracket
-from ehrgen.data.sequences.cooccurrence import Cooccurrence
+from ehrgen.data.sequences.cooccurrence import Cooccurrence, Space
 from ehrgen.data.sequences.sequences import Sequences
 from ehrgen.data.sequences.vocabulary import Vocabulary
 from ehrgen.learning.batches import Batch
@@ -37,7 +37,7 @@ class ObjectiveInputs:
 
     settings: LossSettings
     training: Sequences
-    matrices: dict[str, Cooccurrence]
+    matrices: dict[Space, Cooccurrence]
     device: torch.device
 
     @property
@@ -120,7 +120,7 @@ NAMES = tuple(FORMS)
 
 
 def build_objectives(
-    settings: LossSettings, training: Sequences, matrices: dict[str, Cooccurrence], device: torch.device
+    settings: LossSettings, training: Sequences, matrices: dict[Space, Cooccurrence], device: torch.device
 ) -> dict[str, Objective]:
     """The objectives with a weight above 0, by name, bound to the training split and its pair counts.
 

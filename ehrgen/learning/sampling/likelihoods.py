@@ -74,7 +74,7 @@ def log_likelihood(
 
     Several processes take turns.
     """
-    found = np.zeros(len(sequences))
+    nats = np.zeros(len(sequences))
     lengths = np.diff(sequences.offsets) - 1
     groups = [step[group] for step in plan(lengths, TOKENS, None) for group in similar(lengths[step])]
     for rows in groups[processes.number() :: processes.count()]:
@@ -82,21 +82,21 @@ def log_likelihood(
         age, sex = (batch.age, batch.sex) if settings.demographics else (None, None)
         with machine.autocast():
             encoded = model.encode(batch.encoder, age, sex)
-            states = model.decode(batch.inputs, age, sex, encoded, use_cache=False).last_hidden_state
+            states = model.decode(batch.inputs, age, sex, encoded, use_cache=False)
             states = states[:, states.shape[1] - batch.inputs.shape[1] :][batch.real]
             of_patient = model.readout.patients(age, sex)
             of_patient = None if of_patient is None else of_patient[batch.patient]
             states = model.readout(states, of_patient, batch.used_at, batch.used_symbol)
             log_prob, _ = model.distribution.target(states, batch.target, forbidden(batch, settings.no_repeats))
         total = torch.zeros(len(rows), dtype=torch.float64, device=machine.device)
-        found[rows] = total.index_add(0, batch.patient, log_prob.double()).cpu().numpy()
-    return processes.summed(torch.from_numpy(found).to(machine.device)).cpu().numpy()
+        nats[rows] = total.index_add(0, batch.patient, log_prob.double()).cpu().numpy()
+    return processes.summed(torch.from_numpy(nats).to(machine.device)).cpu().numpy()
 
 
-def save_likelihoods(found: pd.DataFrame, path: Path) -> None:
+def save_likelihoods(scores: pd.DataFrame, path: Path) -> None:
     """Write the table as parquet."""
     with replacing(path) as temporary:
-        found.to_parquet(temporary, index=False)
+        scores.to_parquet(temporary, index=False)
 
 
 def _known(cohort: Cohort, model: PromptBart) -> Cohort:

@@ -8,6 +8,7 @@ Axes: B patients still being written, S symbols.
 """
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,8 @@ from ehrgen.data.icd9 import codes as icd9
 from ehrgen.data.sequences.vocabulary import BOS, EOS, FIRST_CODE, FIRST_SYMBOL, MARK_CLASSES, VISIT, Vocabulary
 from ehrgen.learning.machine import processes
 from ehrgen.learning.machine.device import Machine
-from ehrgen.learning.model.class_tree import FORBIDDEN, Forbidden, choose
+from ehrgen.learning.model.class_tree import FORBIDDEN, Forbidden
+from ehrgen.learning.model.draws import draw_index
 from ehrgen.learning.model.prompt_bart import PromptBart
 from ehrgen.learning.settings import SamplingSettings
 
@@ -85,8 +87,8 @@ def write_histories(
     generator: torch.Generator,
     machine: Machine,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(row of `people`, step, token) of every token written, marks included, `<eos>` left out."""
-    open_ = _Open.start(model, people, settings, machine)
+    """(row of `people`, step, token) of every token written, `<visit>` included, `<eos>` left out."""
+    open_ = _OpenHistories.start(model, people, settings, machine)
     written: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
     limit = min(settings.max_tokens, model.max_tokens) - 1
     for step in range(limit):
@@ -114,7 +116,7 @@ def draw(log_prob: Float[Tensor, "B S"], settings: SamplingSettings, generator: 
         log_prob = torch.log_softmax(log_prob / settings.temperature, dim=-1)
     if settings.top_p < 1:
         log_prob = _nucleus(log_prob, settings.top_p)
-    return choose(log_prob, generator)
+    return draw_index(log_prob, generator)
 
 
 def _nucleus(log_prob: Float[Tensor, "B S"], top_p: float) -> Float[Tensor, "B S"]:
@@ -130,7 +132,7 @@ def _nucleus(log_prob: Float[Tensor, "B S"], top_p: float) -> Float[Tensor, "B S
 
 
 @dataclass
-class _Open:
+class _OpenHistories:
     """The patients still being written: their inputs, cache and the codes of the visit they are in."""
 
     row: Int[Tensor, " B"]
@@ -142,35 +144,34 @@ class _Open:
     used: Bool[Tensor, "B S"]
     barred: Bool[Tensor, "B S"] | None
     of_patient: Float[Tensor, "B D"] | None
-    first: bool = True
+    prompts_read: bool = False
+    """Whether the decoder has had the prompts, which come before the first token."""
 
     @classmethod
-    def start(cls, model: PromptBart, people: pd.DataFrame, settings: SamplingSettings, machine: Machine) -> "_Open":
+    def start(cls, model: PromptBart, people: pd.DataFrame, settings: SamplingSettings, machine: Machine) -> Self:
         """Everybody at `<bos>`, the encoder run once."""
-        to = {"device": machine.device}
-        age = torch.tensor(people["age_years"].to_numpy(dtype=np.float32), **to)
-        sex = torch.tensor(np.searchsorted(SEXES, people["sex"].to_numpy(dtype=str)), **to)
-        barred = torch.tensor(broken_rules(model.vocabulary, people), **to) if settings.rule_edits else None
-        shape = (len(people), len(model.vocabulary) - FIRST_SYMBOL)
-        used = torch.zeros(shape, dtype=torch.bool, **to)
-        token = torch.full((len(people), 1), BOS, **to)
-        if not settings.demographics:
-            age = sex = None
-        encoded = torch.zeros(0, 1, model.bart.config.d_model, **to), torch.zeros(0, 1, dtype=torch.bool, **to)
+        device, width = machine.device, model.bart.shared.embedding_dim
+        age = sex = barred = None
+        if settings.demographics:
+            age = torch.tensor(people["age_years"].to_numpy(dtype=np.float32), device=device)
+            sex = torch.tensor(np.searchsorted(SEXES, people["sex"].to_numpy(dtype=str)), device=device)
+        if settings.rule_edits:
+            barred = torch.tensor(broken_rules(model.vocabulary, people), device=device)
+        token = torch.full((len(people), 1), BOS, device=device)
+        encoded = (torch.zeros(0, 1, width, device=device), torch.zeros(0, 1, dtype=torch.bool, device=device))
         if len(people):
             with machine.autocast():
                 encoded = model.encode(token, age, sex)
-        cache = EncoderDecoderCache(DynamicCache(), DynamicCache())
         return cls(
-            torch.arange(len(people), **to),
-            token,
-            age,
-            sex,
-            encoded,
-            cache,
-            used,
-            barred,
-            model.readout.patients(age, sex),
+            row=torch.arange(len(people), device=device),
+            token=token,
+            age=age,
+            sex=sex,
+            encoded=encoded,
+            cache=EncoderDecoderCache(DynamicCache(), DynamicCache()),
+            used=torch.zeros(len(people), len(model.vocabulary) - FIRST_SYMBOL, dtype=torch.bool, device=device),
+            barred=barred,
+            of_patient=model.readout.patients(age, sex),
         )
 
     def next_symbol(
@@ -180,21 +181,24 @@ class _Open:
 
         A plain draw takes the class first and scores only its symbols; anything else needs all of them.
         """
-        age, sex = (self.age, self.sex) if self.first else (None, None)
-        self.first = False
+        age, sex = (None, None) if self.prompts_read else (self.age, self.sex)
+        self.prompts_read = True
         with machine.autocast():
             states = self.encoded[0][:, -1]  # of nobody, if only other processes still write
             if len(self.token):
-                out = model.decode(self.token, age, sex, self.encoded, past_key_values=self.cache, use_cache=True)
-                states = out.last_hidden_state[:, -1]
-            used = self.used.nonzero(as_tuple=True)
-            states = model.readout(states, self.of_patient, *used)
-            forbidden = Forbidden(*self._closed(used, settings.no_repeats), self.token.squeeze(1) < FIRST_CODE)
+                decoded = model.decode(self.token, age, sex, self.encoded, past_key_values=self.cache, use_cache=True)
+                states = decoded[:, -1]
+            used_at, used_symbol = self.used.nonzero(as_tuple=True)
+            states = model.readout(states, self.of_patient, used_at, used_symbol)
+            closed_at, closed_symbol = used_at, used_symbol
+            if not settings.no_repeats or self.barred is not None:
+                closed_at, closed_symbol = self._closed(settings.no_repeats).nonzero(as_tuple=True)
+            forbidden = Forbidden(closed_at, closed_symbol, self.token.squeeze(1) < FIRST_CODE)
             if is_plain(settings):
                 return model.distribution.draw(states, forbidden, generator)
             return draw(model.distribution.symbols(states, forbidden), settings, generator)
 
-    def kept(self, going: Bool[Tensor, " B"], token: Int[Tensor, " C"]) -> "_Open":
+    def kept(self, going: Bool[Tensor, " B"], token: Int[Tensor, " C"]) -> Self:
         """The patients that go on, with their next input."""
         if not bool(going.all()):
             index = going.nonzero().squeeze(1)
@@ -209,12 +213,10 @@ class _Open:
         self.used[code, token[code] - FIRST_SYMBOL] = True
         return self
 
-    def _closed(self, used: tuple[Tensor, Tensor], no_repeats: bool) -> tuple[Tensor, Tensor]:
-        """Pairs of a patient and a symbol that may not come: used in this visit, or against a rule."""
-        if no_repeats and self.barred is None:
-            return used
+    def _closed(self, no_repeats: bool) -> Bool[Tensor, "B S"]:
+        """Which symbols may not come: used in this visit, or against a rule."""
         closed = self.used if no_repeats else torch.zeros_like(self.used)
-        return (closed if self.barred is None else closed | self.barred).nonzero(as_tuple=True)
+        return closed if self.barred is None else closed | self.barred
 
 
 def broken_rules(vocabulary: Vocabulary, people: pd.DataFrame) -> np.ndarray:

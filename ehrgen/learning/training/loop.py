@@ -10,7 +10,7 @@ import torch
 from torch.nn.utils import clip_grad_norm_
 from tqdm import tqdm
 
-from ehrgen.data.sequences.cooccurrence import Cooccurrence
+from ehrgen.data.sequences.cooccurrence import Cooccurrence, Space
 from ehrgen.data.sequences.sequences import Sequences
 from ehrgen.learning.batches import Batch, batches, steps
 from ehrgen.learning.machine import processes
@@ -39,7 +39,7 @@ class TrainingError(ValueError):
 def train(
     recipe: Recipe,
     sequences: Sequences,
-    matrices: dict[str, Cooccurrence],
+    matrices: dict[Space, Cooccurrence],
     machine: Machine,
     checkpoint: Checkpoint,
 ) -> tuple[PromptBart, list[Row]]:
@@ -75,7 +75,7 @@ class Learner:
     """A model, its optimizer, its data, the weighting of its objectives, and the history so far."""
 
     def __init__(
-        self, recipe: Recipe, sequences: Sequences, matrices: dict[str, Cooccurrence], machine: Machine
+        self, recipe: Recipe, sequences: Sequences, matrices: dict[Space, Cooccurrence], machine: Machine
     ) -> None:
         self.recipe, self.machine = recipe, machine
         settings = recipe.train

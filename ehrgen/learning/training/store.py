@@ -20,7 +20,7 @@ import torch
 import transformers
 
 from ehrgen.core.files import replacing
-from ehrgen.data.sequences.cooccurrence import Cooccurrence
+from ehrgen.data.sequences.cooccurrence import Cooccurrence, Space
 from ehrgen.data.sequences.sequences import Sequences
 from ehrgen.learning.batches import steps
 from ehrgen.learning.machine import processes
@@ -76,7 +76,7 @@ def key(recipe: Recipe, inputs: Iterable[Path], code: Iterable[Path]) -> str:
 
 
 def trained(
-    key: str, recipe: Recipe, sequences: Sequences, matrices: dict[str, Cooccurrence], machine: Machine
+    key: str, recipe: Recipe, sequences: Sequences, matrices: dict[Space, Cooccurrence], machine: Machine
 ) -> Trained:
     """The training of this key: taken from the store, continued from its checkpoint, or begun.
 

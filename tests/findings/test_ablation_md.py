@@ -1,5 +1,5 @@
 from ehrgen.findings.statistics.comparison import compare
-from ehrgen.findings.statistics.costs import Cost
+from ehrgen.findings.statistics.costs import TrainingCost
 from ehrgen.findings.statistics.intervals import Estimate
 from ehrgen.findings.text.ablation_md import report
 from ehrgen.findings.verdicts.losses import Verdict
@@ -102,8 +102,8 @@ def test_everything_may_be_missing_but_one_run():
 def test_verdicts_count_seeds_that_disagree_and_costs_are_per_step():
     verdicts = {"base": {"lm": Verdict("healthy", {"healthy": 3}, "", ()), "sex": Verdict("leaky", SPLIT, "", ())}}
     costs = {
-        "base": Cost(Estimate.of([20.0, 22.0]), Estimate.of([50.0, 50.0]), Estimate.of([1.0, 1.0])),
-        "worse": Cost(Estimate.of([30.0]), None, None),
+        "base": TrainingCost(Estimate.of([20.0, 22.0]), Estimate.of([50.0, 50.0]), Estimate.of([1.0, 1.0])),
+        "worse": TrainingCost(Estimate.of([30.0]), None, None),
     }
     found = compare(RUNS, ANCHORS, MARGINS, list(RUNS), (0, 1, 2), "base")
     whole = report(found, OBJECTIVES, CHANGED, verdicts | {"worse": {}}, costs)

@@ -1,4 +1,4 @@
-from ehrgen.findings.statistics import caveats as remarks
+from ehrgen.findings.statistics.caveats import blind, missing, not_judged, sizes
 from ehrgen.metrics.table.suite import Scores
 
 
@@ -8,11 +8,11 @@ def scores(n: int = 10, **not_judged: str) -> Scores:
 
 def test_missing_runs_name_variant_and_seeds():
     runs = {"base": {0: scores()}, "less": {}}
-    assert remarks.missing(runs, [0, 1, 2], "base") == [
+    assert missing(runs, [0, 1, 2], "base") == [
         "base: no result for seed 1, 2; run `dvc repro`",
         "less: no result for seed 0, 1, 2; run `dvc repro`",
     ]
-    assert remarks.missing(runs, [0], "less")[1:] == [
+    assert missing(runs, [0], "less")[1:] == [
         "no differences: the reference less has no result",
         "no intervals: one seed says nothing about the spread between trainings",
     ]
@@ -20,10 +20,10 @@ def test_missing_runs_name_variant_and_seeds():
 
 def test_sizes_must_agree():
     runs = {"base": {0: scores(1000), 1: scores(3000)}}
-    assert remarks.sizes({"base": {0: scores()}}, {"floor": scores()}) == []
-    [remark] = remarks.sizes(runs, {"floor": scores(3000)})
+    assert sizes({"base": {0: scores()}}, {"floor": scores()}) == []
+    [remark] = sizes(runs, {"floor": scores(3000)})
     assert "1,000, 3,000 patients in the runs, 3,000 in the anchors" in remark
-    assert "no floor and no anchors" in remarks.sizes(runs, {})[0]
+    assert "no floor and no anchors" in sizes(runs, {})[0]
 
 
 def test_one_remark_a_reason():
@@ -32,7 +32,7 @@ def test_one_remark_a_reason():
         "less": {0: scores(a="small", b="small", d="other"), 1: scores(a="small", b="small", d="other")},
     }
     anchors = {"floor": scores(a="small", b="small"), "collapsed": scores(a="small", b="small", c="vacuous")}
-    assert remarks.not_judged(runs, anchors) == [
+    assert not_judged(runs, anchors) == [
         "a, b: small (everywhere)",
         "c: vacuous (base (seed 0); anchor collapsed)",
         "d: other (less)",
@@ -40,5 +40,5 @@ def test_one_remark_a_reason():
 
 
 def test_blind_without_a_floor_says_nothing():
-    assert remarks.blind(None) == {}
-    assert remarks.blind(Scores({"pair_r2": 0.9}, {}, 10)) == {}
+    assert blind(None) == {}
+    assert blind(Scores({"pair_r2": 0.9}, {}, 10)) == {}

@@ -67,10 +67,10 @@ def test_no_run_at_all_is_an_error():
         compare({}, ANCHORS, MARGINS, ["base"], [0], "base")
 
 
-def test_differences_are_marked_together():
+def test_differences_are_judged_together():
     found = compare(RUNS, ANCHORS, {"coverage": 2.0}, ["base", "less"], [0, 1], "base")
-    marks = found.marks["less"]
-    assert (marks["coverage"].name, marks["pair_r2"].name) == ("slight", "undecided")
+    judged = found.significance["less"]
+    assert (judged["coverage"].outcome, judged["pair_r2"].outcome) == ("slight", "undecided")
     written = found.content()
     assert written["difference_from_reference"]["less"]["coverage"] == {
         "mean": -1.0, "low": -1.0, "high": -1.0, "half_width": 0.0, "seeds": 2, "mark": "slight", "p_holm": 0.0,
@@ -82,7 +82,7 @@ def test_the_spread_of_a_metric_is_not_compared():
     name = "tstr_auroc_half_width"
     assert name in SHOWN and name not in COMPARED
     runs = {variant: {seed: scores(**{name: seed + shift}) for seed in (0, 1)} for variant, shift in VARIANTS.items()}
-    assert compare(runs, ANCHORS, {}, list(runs), [0, 1], "base").marks == {"less": {}}
+    assert compare(runs, ANCHORS, {}, list(runs), [0, 1], "base").significance == {"less": {}}
 
 
 def test_what_the_floor_cannot_judge_is_withdrawn():

@@ -1,4 +1,4 @@
-from ehrgen.findings.statistics.costs import Cost, costs
+from ehrgen.findings.statistics.costs import TrainingCost, costs
 from ehrgen.findings.statistics.intervals import Estimate
 
 
@@ -11,12 +11,14 @@ def test_by_hand():
     assert found["base"].seconds == Estimate.of([25, 35])
     assert found["base"].step == Estimate.of([62.5, 87.5])
     assert found["base"].ratio == Estimate.of([1, 1])
-    assert found["slow"] == Cost(Estimate.of([65]), Estimate.of([162.5]), Estimate.of([2])), "paired with seed 1"
+    assert found["slow"] == TrainingCost(Estimate.of([65]), Estimate.of([162.5]), Estimate.of([2])), (
+        "paired with seed 1"
+    )
 
 
 def test_what_is_not_known_is_none():
     found = costs({"base": {}, "old": {0: run(20, steps=400), 1: run(20)}}, "base")
-    assert found == {"old": Cost(Estimate.of([25, 25]), None, None)}
+    assert found == {"old": TrainingCost(Estimate.of([25, 25]), None, None)}
 
 
 def test_a_gpu_has_no_cpu_time_to_compare():

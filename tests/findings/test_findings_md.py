@@ -1,6 +1,6 @@
 import pytest
 
-from ehrgen.findings.text.findings_md import content, counts, findings, summary
+from ehrgen.findings.text.findings_md import content, counts, report, summary
 from ehrgen.findings.verdicts.claims import Claim, Judged, at_least, judge
 from ehrgen.findings.verdicts.loss_analysis import ANALYSIS, EXPECTED
 from ehrgen.findings.verdicts.losses import diagnose
@@ -22,7 +22,7 @@ def judged(*lows: float) -> list[Judged]:
 
 
 def test_verdicts_with_evidence_then_claims():
-    text = findings(VERDICTS, judged(0.4, 0.6), judged(0.1))
+    text = report(VERDICTS, judged(0.4, 0.6), judged(0.1))
     assert "### dead\n\n- lm: healthy" in text and "### absent\n\nNo history of training was found." in text
     assert "- cooccur: constant; 28 % of the loss value, 0 % of the gradient\n" in text
     assert "not checked: leaky (no chance), solved (no chance)" in text
@@ -60,6 +60,6 @@ def test_content_holds_every_verdict():
 @pytest.mark.parametrize("claims", [ANALYSIS, EXPECTED])
 def test_the_real_table_fits_a_terminal(claims: tuple[Claim, ...]):
     everything = results(*{claim.measure.variant for claim in claims})
-    text = findings({}, [judge(claim, everything) for claim in claims], [])
+    text = report({}, [judge(claim, everything) for claim in claims], [])
     assert max(len(line) for line in text.splitlines() if line.startswith("|")) <= 130
     assert counts([]) == "0 supported, 0 refuted, 0 undecided"

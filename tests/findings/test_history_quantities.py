@@ -1,6 +1,6 @@
 import pytest
 
-from ehrgen.findings.statistics.traces import Trace, Traces
+from ehrgen.findings.statistics.history import Trace, Traces
 from ehrgen.findings.verdicts.history_quantities import QUANTITIES
 from tests.support.findings import HEALTHY_HEAD, HEALTHY_LM, trace, training
 

@@ -7,12 +7,12 @@ from dataclasses import replace
 import pytest
 
 from ehrgen.core.params import load_yaml
+from ehrgen.findings.statistics.history import History, Trace, Traces
 from ehrgen.findings.statistics.results import Results
-from ehrgen.findings.statistics.traces import Trace, Traces
 from ehrgen.findings.verdicts.claims import Claim, judge
 from ehrgen.findings.verdicts.history_quantities import QUANTITIES
 from ehrgen.findings.verdicts.loss_analysis import ANALYSIS, EXPECTED
-from ehrgen.findings.verdicts.measures import Difference, HeadParameters, Level, Trained
+from ehrgen.findings.verdicts.measures import Difference, FromHistory, HeadParameters, Level
 from ehrgen.metrics.table.suite import METRICS, Scores
 from tests.support.findings import SEEDS, results, trace, training
 from tests.support.sandbox import ROOT
@@ -44,9 +44,10 @@ def planted(claim: Claim, value: float, seed: int, found: Results) -> Results:
         old = found.runs[measure.variant]
         new = Scores({**old[seed].metrics, measure.metric: start + value}, {}, 3000)
         return replace(found, runs={**found.runs, measure.variant: {**old, seed: new}})
-    if isinstance(measure, Trained):
-        old = found.traces[measure.variant]
-        return replace(found, traces={**found.traces, measure.variant: {**old, seed: trained(measure, value)}})
+    if isinstance(measure, FromHistory):
+        old = found.histories[measure.variant]
+        new = History(trained(measure, value), {})
+        return replace(found, histories={**found.histories, measure.variant: {**old, seed: new}})
     old = found.manifests[measure.variant]
     if isinstance(measure, HeadParameters):
         new = {"parameters": {"all": 1.0, "age_head": value / 2, "sex_head": value / 2}}
@@ -55,7 +56,7 @@ def planted(claim: Claim, value: float, seed: int, found: Results) -> Results:
     return replace(found, manifests={**found.manifests, measure.variant: {**old, seed: new}})
 
 
-def trained(measure: Trained, value: float) -> Traces:
+def trained(measure: FromHistory, value: float) -> Traces:
     """A training in which the quantity has this value, and all else is as usual."""
     found = training()
     base = found[measure.objective].epochs[0]
@@ -104,7 +105,7 @@ def test_the_table_is_sound():
         assert len(claim.quote) <= 50, "the table fits a terminal"
         if isinstance(claim.measure, Level | Difference):
             assert claim.measure.metric in METRICS
-        if isinstance(claim.measure, Trained):
+        if isinstance(claim.measure, FromHistory):
             assert claim.measure.quantity in QUANTITIES
 
 

@@ -2,7 +2,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from ehrgen.findings.statistics.traces import Trace
+from ehrgen.findings.statistics.history import Trace
 from ehrgen.findings.verdicts.losses import RULES, diagnose, judge
 from tests.support.findings import HEALTHY_HEAD, HEALTHY_LM, HEALTHY_OTHER, trace, training
 

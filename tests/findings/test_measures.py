@@ -2,16 +2,25 @@ from dataclasses import replace
 
 import pytest
 
+from ehrgen.findings.statistics.history import History
 from ehrgen.findings.statistics.intervals import Estimate
 from ehrgen.findings.statistics.results import NoEvidenceError
-from ehrgen.findings.verdicts.measures import Difference, ExtraTime, HeadParameters, Level, Measure, Trained, estimate
+from ehrgen.findings.verdicts.measures import (
+    Difference,
+    ExtraTime,
+    FromHistory,
+    HeadParameters,
+    Level,
+    Measure,
+    estimate,
+)
 from tests.support.findings import SEEDS, results, scores, trace
 
 BOTH = results("a", "b")
 MEASURES: list[Measure] = [
     Level("coverage", "a"),
     Difference("coverage", "a", "b"),
-    Trained("accuracy", "sex", "a"),
+    FromHistory("accuracy", "sex", "a"),
     HeadParameters("a"),
     ExtraTime("a", "b"),
 ]
@@ -49,9 +58,9 @@ def test_pairs_need_a_seed_in_common():
 
 def test_objectives_that_are_absent_or_not_measured():
     with pytest.raises(NoEvidenceError, match="a trains without npmi"):
-        Trained("accuracy", "npmi", "a").values(BOTH)
-    bare = replace(BOTH, traces={"a": {0: {"sex": trace({"weight": 1.0})}}})
+        FromHistory("accuracy", "npmi", "a").values(BOTH)
+    bare = replace(BOTH, histories={"a": {0: History({"sex": trace({"weight": 1.0})}, {})}})
     with pytest.raises(NoEvidenceError, match="not measured: accuracy of sex in a"):
-        Trained("accuracy", "sex", "a").values(bare)
+        FromHistory("accuracy", "sex", "a").values(bare)
     with pytest.raises(NoEvidenceError, match="no manifest of a"):
         HeadParameters("a").values(replace(BOTH, manifests={}))

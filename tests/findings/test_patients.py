@@ -1,19 +1,19 @@
 from copy import deepcopy
 
 from ehrgen.data.icd9.codebook import CHAPTERS
-from ehrgen.findings.page import patients as likeness
+from ehrgen.findings.page import patients
 from tests.support.html import Reading
 from tests.support.page_inputs import PORTRAIT
 
 
 def places(portrait: dict) -> dict[str, tuple[float, float]]:
     """Code -> where its mark is drawn."""
-    told = Reading(likeness.scatter(portrait)).told
+    told = Reading(patients.scatter(portrait)).told
     return {title.split()[0]: tuple(map(float, own["d"][1:].split("m")[0].split())) for title, own in told.items()}
 
 
 def test_a_mark_a_code_with_both_shares():
-    found = Reading(likeness.scatter(PORTRAIT))
+    found = Reading(patients.scatter(PORTRAIT))
     assert "4019 Unspecified essential hypertension\nreal: 25 %, synthetic: 50 %" in found.told
     assert "8020 Closed fracture of nasal bones\nreal: not published" in found.text
     assert len(found.told) == 4
@@ -29,26 +29,26 @@ def test_what_is_equal_lies_on_the_diagonal_and_what_is_absent_at_the_edge():
 
 
 def test_every_chapter_has_its_own_mark_and_few_words():
-    looks = {(likeness._style(at).split()[1], likeness._mark(at, 0, 0, None)) for at in range(len(CHAPTERS))}
+    looks = {(patients._style(at).split()[1], patients._mark(at, 0, 0, None)) for at in range(len(CHAPTERS))}
     assert len(looks) == len(CHAPTERS)
-    names = [likeness.brief(chapter.title) for chapter in CHAPTERS]
+    names = [patients.brief(chapter.title) for chapter in CHAPTERS]
     assert len(set(names)) == len(CHAPTERS) and max(map(len, names)) <= 25
 
 
 def test_the_legend_has_a_button_a_chapter_shown():
-    found = Reading(likeness.legend(PORTRAIT))
+    found = Reading(patients.legend(PORTRAIT))
     assert [one["data-chapter"] for one in found.all("button")] == ["0", "1", "2"]
     assert found.text == "InfectiousCirculatory systemInjury"
 
 
 def test_the_commonest_generated_codes_are_those_generated():
-    found = Reading(likeness.commonest(PORTRAIT, most=2))
+    found = Reading(patients.commonest(PORTRAIT, most=2))
     assert "4019Unspecified essential hypertension50 %25 %" in found.text
     assert "8020" in found.text and "0389" not in found.text and "9999" not in found.text
 
 
 def test_hidden_shares_are_marked_and_break_the_line():
-    found = Reading(likeness.lengths(PORTRAIT))
+    found = Reading(patients.lengths(PORTRAIT))
     assert [one["aria-label"] for one in found.all("svg")] == ["Visits per patient", "Codes per visit"]
     assert len(found.classed("hidden")) == 1
     assert [one["d"].count("M") for one in found.classed("steps")] == [1, 1]
@@ -57,13 +57,13 @@ def test_hidden_shares_are_marked_and_break_the_line():
 
 
 def test_distances_set_training_against_held_out():
-    found = Reading(likeness.distances(PORTRAIT))
+    found = Reading(patients.distances(PORTRAIT))
     assert "0: bar 60 %, line not published" in found.text and "0.5: bar 40 %, line 50 %" in found.text
     assert len(found.classed("bar")) == 2
 
 
 def test_conditioning_leaves_gaps_where_nothing_may_be_shown():
-    found = Reading(likeness.conditioning(PORTRAIT))
+    found = Reading(patients.conditioning(PORTRAIT))
     assert "F, 12-18 years, real: 50 %" in found.text
     assert len(found.all("circle")) == 10, "2 of 12 are hidden"
     assert [one["class"] for one in found.classed("s1")] == ["s1 dashed", "s1 solid"]

@@ -1,11 +1,11 @@
-"""Holm by hand and its contract; each mark from its interval and margin."""
+"""Holm by hand and its contract; each outcome from its interval and margin."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ehrgen.findings.statistics.intervals import Estimate
-from ehrgen.findings.statistics.significance import SIGNS, holm, marks
+from ehrgen.findings.statistics.significance import SIGNS, holm, significance
 
 P_VALUES = st.dictionaries(st.integers(0, 30), st.floats(0, 1), min_size=1, max_size=12)
 
@@ -26,7 +26,7 @@ def test_holm_is_between_p_and_bonferroni_and_keeps_the_order(p_values: dict[int
 
 
 @pytest.mark.parametrize(
-    ("difference", "margin", "mark"),
+    ("difference", "margin", "outcome"),
     [
         (Estimate.of([1.0, 1.1, 0.9, 1.0, 1.0]), 0.5, "differs"),
         (Estimate.of([1.0, 1.1, 0.9, 1.0, 1.0]), 2.0, "slight"),
@@ -37,18 +37,18 @@ def test_holm_is_between_p_and_bonferroni_and_keeps_the_order(p_values: dict[int
         (Estimate.of([0.5, 0.5, 0.5]), 0.1, "differs"),
     ],
 )
-def test_each_mark(difference: Estimate, margin: float, mark: str):
-    found = marks({"x": difference}, {"x": margin})["x"]
-    assert found.name == mark and found.name in SIGNS
-    assert found.differs == (mark in ("differs", "slight"))
+def test_each_outcome(difference: Estimate, margin: float, outcome: str):
+    judged = significance({"x": difference}, {"x": margin})["x"]
+    assert judged.outcome == outcome and judged.outcome in SIGNS
+    assert judged.differs == (outcome in ("differs", "slight"))
 
 
-def test_one_seed_has_no_mark():
-    assert marks({"x": Estimate.of([4.0])}, {"x": 9.0}) == {}
+def test_one_seed_has_no_outcome():
+    assert significance({"x": Estimate.of([4.0])}, {"x": 9.0}) == {}
 
 
 def test_many_looks_cost_a_mark_and_equal_variants_are_no_looks():
     strong, noise, same = Estimate.of([1.0, 1.3, 0.8]), Estimate.of([0.1, -0.2, 0.3]), Estimate.of([0.0, 0.0, 0.0])
-    assert marks({"x": strong}, {})["x"].name == "differs"
-    assert marks({"x": strong, **dict.fromkeys(range(9), noise)}, {})["x"].name == "undecided"
-    assert marks({"x": strong, **dict.fromkeys(range(9), same)}, {})["x"].name == "differs"
+    assert significance({"x": strong}, {})["x"].outcome == "differs"
+    assert significance({"x": strong, **dict.fromkeys(range(9), noise)}, {})["x"].outcome == "undecided"
+    assert significance({"x": strong, **dict.fromkeys(range(9), same)}, {})["x"].outcome == "differs"

@@ -1,7 +1,7 @@
-from ehrgen.findings.page import verdicts as judgements
+from ehrgen.findings.page import verdicts
 from ehrgen.findings.verdicts.claims import judge
 from ehrgen.findings.verdicts.loss_analysis import ANALYSIS
-from ehrgen.findings.verdicts.losses import HEALTHY, RULES, UNCLEAR
+from ehrgen.findings.verdicts.losses import HEALTHY, MEANINGS, RULES, UNCLEAR
 from tests.support.findings import results
 from tests.support.html import Reading
 
@@ -18,17 +18,17 @@ VERDICTS = {
 
 def test_every_verdict_has_a_sign_and_a_meaning():
     names = {*RULES, HEALTHY, UNCLEAR}
-    assert set(judgements.MEANINGS) == names <= set(judgements.SIGNS)
+    assert set(MEANINGS) == names <= set(verdicts.SIGNS)
 
 
 def test_the_matrix_has_a_row_a_variant_and_explains_what_it_shows():
-    found = Reading(judgements.matrix(VERDICTS, ["base", "replica", "none"], ["lm", "sex", "cooccur"]))
+    found = Reading(verdicts.matrix(VERDICTS, ["base", "replica", "none"], ["lm", "sex", "cooccur"]))
     assert "base✓ healthy! negligible (2 of 3)–" in found.text and "none–––" in found.text
     assert "no path to the shared parameters" in found.text and "pulls against lm" not in found.text
 
 
 def test_faults_are_told_gravest_first_with_their_variants():
-    told = [Reading(one).text for one in judgements.faults(VERDICTS, "base")]
+    told = [Reading(one).text for one in verdicts.faults(VERDICTS, "base")]
     assert told == [
         "cooccur is ! constant in replica (2 of 3): 28 % of the loss value, 0 % of the gradient.",
         "sex is ! negligible in base (2 of 3), replica (2 of 3): 0.1 % of the gradient (base).",
@@ -40,7 +40,7 @@ def test_evidence_is_the_references_and_split_seeds_are_told_last():
     split = {"replica": {"lm": {"verdict": "leaky", "seeds": votes, "evidence": "", "not_checked": []}}}
     told = [
         Reading(one).text
-        for one in judgements.faults({"other": {"sex": verdict("negligible")}} | VERDICTS | split, "base")
+        for one in verdicts.faults({"other": {"sex": verdict("negligible")}} | VERDICTS | split, "base")
     ]
     assert told == [
         "sex is ! negligible in base (2 of 3), other (2 of 3): 0.1 % of the gradient (base).",
@@ -49,14 +49,14 @@ def test_evidence_is_the_references_and_split_seeds_are_told_last():
 
 
 def test_cards_say_what_they_rest_on_and_what_was_not_checked():
-    text = Reading(judgements.cards(VERDICTS["replica"], ["lm", "sex", "cooccur"])).text
+    text = Reading(verdicts.cards(VERDICTS["replica"], ["lm", "sex", "cooccur"])).text
     assert text.index("lm") < text.index("sex") < text.index("cooccur")
     assert "Not checked: leaky" in text and "seeds: constant 2, healthy 1" in text
 
 
 def test_tables_hold_every_claim_with_value_and_bound():
     claims = [judge(claim, results("replica", "replica_no_cooccur")).content() for claim in ANALYSIS]
-    found = Reading(judgements.table(claims))
+    found = Reading(verdicts.table(claims))
     for one in claims:
         assert one["quote"] in found.text and one["measure"] in found.text and one.get("reason", "") in found.text
     assert len(found.all("tr")) == len(claims) + 1
@@ -64,6 +64,6 @@ def test_tables_hold_every_claim_with_value_and_bound():
 
 
 def test_the_tally_is_as_wide_as_its_counts():
-    found = Reading(judgements.tally([{"verdict": "refuted"}] * 3 + [{"verdict": "supported"}]))
+    found = Reading(verdicts.tally([{"verdict": "refuted"}] * 3 + [{"verdict": "supported"}]))
     assert [own["style"] for _, own in found.tags if "style" in own] == ["flex-grow:1", "flex-grow:3"]
     assert "✕ refuted 3" in found.text and "undecided" not in found.text

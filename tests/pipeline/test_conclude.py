@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from ehrgen.findings.statistics.attribution import HistoryError
+from ehrgen.findings.statistics.history import HistoryError
 from pipeline import conclude
 from tests.support.findings import scores, training
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
+from ehrgen.findings.statistics.history import History, Trace, Traces
 from ehrgen.findings.statistics.results import Results
-from ehrgen.findings.statistics.traces import Trace, Traces
 from ehrgen.metrics.table.suite import METRICS, Scores
 
 SEEDS = (0, 1, 2)
@@ -65,7 +65,7 @@ def results(*variants: str) -> Results:
     manifest = {"parameters": {"all": 1000, "age_head": 1, "sex_head": 1}, "seconds": 110.0, "cpu_seconds": 100.0}
     return Results(
         runs={name: {seed: scores() for seed in SEEDS} for name in variants},
-        traces={name: {seed: training() for seed in SEEDS} for name in variants},
+        histories={name: {seed: History(training(), {}) for seed in SEEDS} for name in variants},
         manifests={name: dict.fromkeys(SEEDS, manifest) for name in variants},
         anchors={"floor": Scores(dict.fromkeys(METRICS, 1.0), {}, 3000)},
     )

@@ -3,9 +3,9 @@
 from typing import Any
 
 from ehrgen.findings.page.inputs import Sources
-from ehrgen.findings.statistics.attribution import COLUMNS
 from ehrgen.findings.statistics.comparison import compare
-from ehrgen.findings.text import findings_md as digest
+from ehrgen.findings.statistics.history import FINAL_COLUMNS
+from ehrgen.findings.text.findings_md import content
 from ehrgen.findings.verdicts.claims import judge
 from ehrgen.findings.verdicts.loss_analysis import ANALYSIS, EXPECTED
 from ehrgen.findings.verdicts.losses import diagnose
@@ -59,7 +59,7 @@ def sources(*variants: str, **changed: Any) -> Sources:
     names = variants or ("multitask", "replica")
     found = results(*names)
     anchors = found.anchors | {"independent_codes": Scores(dict.fromkeys(METRICS, 0.1), {}, 3000)}
-    row = dict.fromkeys(COLUMNS, 0.25)
+    row = dict.fromkeys(FINAL_COLUMNS, 0.25)
     objectives = {name: dict.fromkeys(("lm", "age", "sex", "cooccur"), row) for name in names}  # nobody writes to it
     verdicts = {name: diagnose(of_seed.values()) for name, of_seed in found.traces.items()}
     judged = [[judge(claim, found) for claim in claims] for claims in (ANALYSIS, EXPECTED)]
@@ -68,7 +68,7 @@ def sources(*variants: str, **changed: Any) -> Sources:
             **compare(found.runs, anchors, MARGINS, names, SEEDS, names[0]).content(),
             "objectives": objectives,
         },
-        "findings": digest.content(verdicts, *judged),
+        "findings": content(verdicts, *judged),
         "quality": {"source": "simulated", "cohort": {"patients": 12000}},
         "traces": found.traces,
         "manifests": {name: dict.fromkeys(SEEDS, MANIFEST) for name in names},

@@ -70,7 +70,8 @@ def around(values: Iterable[float], margin: float = 0.08) -> tuple[float, float]
         >>> around([0, 100]), around([5.0])
         ((-8.0, 108.0), (4.5, 5.5))
     """
-    low, high = min(found := list(values)), max(found)
+    listed = list(values)
+    low, high = min(listed), max(listed)
     room = (high - low) * margin or abs(high) * 0.1 or 1.0
     return low - room, high + room
 
@@ -89,13 +90,13 @@ def without_outliers(values: Sequence[float], marks: Sequence[float] = ()) -> li
     return [value for value in values if abs(value - middle) <= 4 * usual] if usual else list(values)
 
 
-def x_axis(scale: Scale, top: float, bottom: float, words: list[tuple[float, str]]) -> Markup:
+def x_axis(scale: Scale, top: float, bottom: float, words: Sequence[tuple[float, str]]) -> Markup:
     """Vertical grid lines with words below."""
     lines = [el("path", class_="grid", d=f"M{scale(at):.1f} {top}V{bottom}") for at, _ in words]
     return joined(*lines, *(el("text", text, x=scale(at), y=bottom + 14, class_="tick mid") for at, text in words))
 
 
-def y_axis(scale: Scale, left: float, right: float, words: list[tuple[float, str]]) -> Markup:
+def y_axis(scale: Scale, left: float, right: float, words: Sequence[tuple[float, str]]) -> Markup:
     """Horizontal grid lines with words on the left."""
     lines = [el("path", class_="grid", d=f"M{left} {scale(at):.1f}H{right}") for at, _ in words]
     return joined(*lines, *(el("text", text, x=left - 6, y=scale(at) + 4, class_="tick end") for at, text in words))

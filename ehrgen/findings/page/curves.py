@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from ehrgen.findings.page.axes import Linear, Log, Scale, x_axis, y_axis
 from ehrgen.findings.page.html import Markup, el, joined, picture
-from ehrgen.findings.statistics.traces import Trace, Traces
+from ehrgen.findings.statistics.history import Trace, Traces
 from ehrgen.findings.text.tables import percent
 
 Trainings = Mapping[int, Traces]  # seed -> objective -> its epochs
@@ -33,7 +33,8 @@ def _shares(trainings: Trainings, series: Mapping[str, int], column: str, title:
     x = Linear(*_epochs(trainings), LEFT + 8, right)
     y = Log(LEAST_SHARE, 1, bottom - 24, TOP, zero=bottom - 4)
     words = [(tick, percent(tick)) for tick in y.ticks()] + [(0, "none")]
-    drawn, ends = [], {}
+    drawn: list[Markup] = []
+    ends: dict[str, float] = {}
     for name in objectives(trainings):
         for traces in trainings.values():
             points = _points(traces, name, column)
@@ -57,26 +58,28 @@ def trajectories(trainings: Trainings, series: Mapping[str, int]) -> Markup:
 def _trajectory(trainings: Trainings, name: str, number: int) -> Markup:
     width, height, left = 254, 172, 40
     right, bottom = width - 10, height - 26
-    found = {column: [_points(traces, name, column) for traces in trainings.values()] for column, *_ in LINES}
-    values = [value for lines in found.values() for points in lines for _, value in points]
+    lines_of = {column: [_points(traces, name, column) for traces in trainings.values()] for column, *_ in LINES}
+    values = [value for lines in lines_of.values() for points in lines for _, value in points]
     x, y = Linear(*_epochs(trainings), left + 4, right), Linear(0, max([*values, 1e-9]) * 1.06, bottom, 28)
-    lines = [_line(points, x, y, f"s{number} seed {style}") for column, style, _ in LINES for points in found[column]]
-    present = [word for column, _, word in LINES if any(found[column])]
+    drawn = [
+        _line(points, x, y, f"s{number} seed {style}") for column, style, _ in LINES for points in lines_of[column]
+    ]
+    present = [word for column, _, word in LINES if any(lines_of[column])]
     return picture(
         width, height, f"{name}: {', '.join(present)} value by epoch, in nats",
         el("text", name, x=left, y=14, class_=f"title t{number}"), el("text", "nats", x=right, y=14, class_="tick end"),
         y_axis(y, left, right, [(tick, f"{tick:g}") for tick in y.ticks(4)]),
-        x_axis(x, bottom, bottom, [(n, f"{n:.0f}") for n in _whole(x)]), *lines,
+        x_axis(x, bottom, bottom, [(n, f"{n:.0f}") for n in _whole(x)]), *drawn,
     )  # fmt: skip
 
 
 def key() -> Markup:
     """What the line styles of `trajectories` mean."""
-    found = []
+    entries = []
     for _, style, word in LINES:
         line = el("svg", el("path", d="M0 5H26", class_=f"s0 {style}"), width="28", height="10", aria_hidden="true")
-        found.append(el("span", line, " ", word))
-    return el("p", *found, class_="key")
+        entries.append(el("span", line, " ", word))
+    return el("p", *entries, class_="key")
 
 
 def _points(traces: Traces, name: str, column: str) -> list[tuple[float, float]]:
@@ -98,8 +101,9 @@ def _line(points: list[tuple[float, float]], x: Scale, y: Scale, style: str) -> 
 
 
 def _epochs(trainings: Trainings) -> tuple[float, float]:
-    found = [row["epoch"] for traces in trainings.values() for trace in traces.values() for row in trace.epochs]
-    return (min(found), max(found)) if min(found) < max(found) else (min(found) - 1, max(found) + 1)
+    epochs = [row["epoch"] for traces in trainings.values() for trace in traces.values() for row in trace.epochs]
+    first, last = min(epochs), max(epochs)
+    return (first, last) if first < last else (first - 1, last + 1)
 
 
 def _whole(scale: Linear) -> list[float]:
@@ -108,7 +112,7 @@ def _whole(scale: Linear) -> list[float]:
 
 def _spread(places: Mapping[str, float], room: float) -> dict[str, float]:
     """The same places, lower ones pushed on until all are `room` apart."""
-    found: dict[str, float] = {}
-    for name, at in sorted(places.items(), key=lambda one: one[1]):
-        found[name] = max([at, *(other + room for other in found.values())])
-    return found
+    spread: dict[str, float] = {}
+    for name, at in sorted(places.items(), key=lambda place: place[1]):
+        spread[name] = max([at, *(other + room for other in spread.values())])
+    return spread

@@ -41,7 +41,7 @@ def heatmaps(pairs: Mapping[str, Any], cell: int, chapters: bool) -> Markup:
             "top": TOP,
             "step": side + BETWEEN,
             "labels": labels,
-            "values": [one for _, one in panels],
+            "values": [lifts for _, lifts in panels],
         }
     )
     width, height = NAMES + 3 * side + 2 * BETWEEN, TOP + side + (132 if chapters else 40)

@@ -31,7 +31,9 @@ def el(name: str, /, *children: str | None, **attributes: str | float | bool | N
 
 def joined(*children: str | None) -> Markup:
     """The children one after the other, escaped where they are plain text."""
-    return Markup("".join(one if isinstance(one, Markup) else escape(one) for one in children if one is not None))
+    return Markup(
+        "".join(child if isinstance(child, Markup) else escape(child) for child in children if child is not None)
+    )
 
 
 def picture(width: float, height: float, label: str, *children: str | None) -> Markup:

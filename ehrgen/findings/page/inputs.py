@@ -8,10 +8,12 @@ from typing import Any
 
 from ehrgen.findings.page.curves import Trainings, objectives
 from ehrgen.findings.page.patients import Portrait
-from ehrgen.findings.page.trainings import Manifests
+from ehrgen.findings.statistics.costs import Manifests
 
-PORTRAIT = ("patients", "chapters", "codes", "chapter_pairs", "category_pairs", "visits_per_patient", "codes_per_visit")
-PORTRAIT += ("conditioning", "distances")
+PORTRAIT = (
+    *("patients", "chapters", "codes", "chapter_pairs", "category_pairs", "visits_per_patient", "codes_per_visit"),
+    *("conditioning", "distances"),
+)
 
 
 class SourceError(ValueError):
@@ -50,7 +52,7 @@ class Sources:
     @property
     def objectives(self) -> list[str]:
         """Those that any variant trains with."""
-        return list(dict.fromkeys(name for found in self.traces.values() for name in objectives(found)))
+        return list(dict.fromkeys(name for trainings in self.traces.values() for name in objectives(trainings)))
 
     @property
     def series(self) -> dict[str, int]:

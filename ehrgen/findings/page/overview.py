@@ -6,13 +6,14 @@ from typing import Any
 
 from ehrgen.findings.page.axes import Linear, Log, around, without_outliers, x_axis
 from ehrgen.findings.page.html import Markup, el, joined, picture
-from ehrgen.findings.statistics.comparison import FLOOR, INDEPENDENT
+from ehrgen.findings.statistics.comparison import INDEPENDENT
 from ehrgen.findings.statistics.intervals import Estimate
+from ehrgen.findings.statistics.results import FLOOR
 from ehrgen.findings.statistics.significance import DIFFERS, EQUIVALENT, SIGNS, SLIGHT, UNDECIDED
 from ehrgen.findings.text.tables import ARROWS, NOTHING, cell, percent
 from ehrgen.metrics.table.suite import HEADLINE, METRICS
 
-Ablation = Mapping[str, Any]  # the content of reports/ablation.json
+AblationJson = Mapping[str, Any]  # the content of reports/ablation.json
 LEAST_SHARE = 1e-4
 NAMES, ROW, HEAD = 176, 22, 34
 SHARES, NARROWEST, METRIC = 900, 150, 150  # widths: of all panels of shares, of one, of a metric
@@ -26,7 +27,7 @@ NOTES = {
 
 
 def balance(
-    ablation: Ablation, variants: Sequence[str], objectives: Sequence[str], series: Mapping[str, int]
+    ablation: AblationJson, variants: Sequence[str], objectives: Sequence[str], series: Mapping[str, int]
 ) -> Markup:
     """An open dot for the share of the loss value, a full one for the share of the gradient; an objective a panel."""
     height = HEAD + ROW * len(variants) + 30
@@ -54,30 +55,32 @@ def _pair(x: Log, y: float, values: Mapping[str, float], whose: str, number: int
         for column, word in (("share", "loss value"), ("grad_share", "gradient"))
         if column in values
     }
-    told = ", ".join(f"{percent(share)} of the {word}" for word, share in shares.items())
+    tooltip = ", ".join(f"{percent(share)} of the {word}" for word, share in shares.items())
     ends = [x(share) for share in shares.values()]
     line = el("path", d=f"M{min(ends):.1f} {y}H{max(ends):.1f}", class_="thread") if len(ends) == 2 else None
     value = el("circle", cx=x(shares["loss value"]), cy=y, r=5, class_="open") if "loss value" in shares else None
     pull = el("circle", cx=x(shares["gradient"]), cy=y, r=5, class_="full") if "gradient" in shares else None
-    return el("g", el("title", f"{whose}: {told}"), line, value, pull, class_=f"s{number} f{number}")
+    return el("g", el("title", f"{whose}: {tooltip}"), line, value, pull, class_=f"s{number} f{number}")
 
 
-def quality(ablation: Ablation, variants: Sequence[str]) -> Markup:
+def quality(ablation: AblationJson, variants: Sequence[str]) -> Markup:
     """Headline metrics with their intervals, real patients as a line and independent codes as a tick."""
-    names = [name for name in HEADLINE if any(name in ablation["variants"].get(one, {}) for one in variants)]
+    names = [name for name in HEADLINE if any(name in ablation["variants"].get(variant, {}) for variant in variants)]
     rows = [names[at : at + IN_A_ROW] for at in range(0, len(names), IN_A_ROW)]
     return joined(*(_quality_row(ablation, variants, row) for row in rows))
 
 
-def _quality_row(ablation: Ablation, variants: Sequence[str], names: Sequence[str]) -> Markup:
+def _quality_row(ablation: AblationJson, variants: Sequence[str], names: Sequence[str]) -> Markup:
     head, bottom = 44, 44 + ROW * len(variants)
     parts = [_names(variants, head)]
     for place, name in enumerate(names):
-        found = {one: ablation["variants"].get(one, {}).get(name) for one in variants}
+        estimates = {variant: ablation["variants"].get(variant, {}).get(name) for variant in variants}
         marks = {anchor: ablation["anchors"].get(anchor, {}).get(name) for anchor in (FLOOR, INDEPENDENT)}
         known = [mark for mark in marks.values() if mark is not None]
         left = NAMES + METRIC * place
-        x = Linear(*_ends([one for one in found.values() if one], known), left + 8, left + METRIC - 10)
+        x = Linear(
+            *_ends([estimate for estimate in estimates.values() if estimate], known), left + 8, left + METRIC - 10
+        )
         ticks = x.ticks(3)
         parts += [
             el("text", f"{name} {ARROWS[METRICS[name].better]}", x=left + 8, y=16, class_="title small"),
@@ -85,42 +88,45 @@ def _quality_row(ablation: Ablation, variants: Sequence[str], names: Sequence[st
             x_axis(x, head - 6, bottom, [(tick, f"{tick:g}") for tick in ticks]),
             *(_mark(x, anchor, mark, head - 6, bottom) for anchor, mark in marks.items() if mark is not None),
         ]
-        for row, one in enumerate(variants):
-            if found[one]:
-                y, mark = head + ROW * (row + 0.5), _mark_of(ablation, one, name)
-                parts.append(_estimate(x, y, f"{one}, {name}", found[one], mark))
+        for row, variant in enumerate(variants):
+            if estimate := estimates[variant]:
+                y, outcome = head + ROW * (row + 0.5), _outcome(ablation, variant, name)
+                parts.append(_estimate(x, y, f"{variant}, {name}", estimate, outcome))
     return picture(NAMES + METRIC * IN_A_ROW, bottom + 26, "Headline metrics by variant", *parts)
 
 
-def numbers(ablation: Ablation, variants: Sequence[str]) -> Markup:
+def numbers(ablation: AblationJson, variants: Sequence[str]) -> Markup:
     """The same in numbers: a row a metric, with the mark of the paired difference from the reference."""
-    head = el("tr", *(el("th", one, scope="col", class_="number") for one in ("", *variants, FLOOR, INDEPENDENT)))
+    columns = ("", *variants, FLOOR, INDEPENDENT)
+    head = el("tr", *(el("th", column, scope="col", class_="number") for column in columns))
     rows = []
     for name in HEADLINE:
-        cells = [_number(ablation, one, name) for one in variants]
+        cells = [_number(ablation, variant, name) for variant in variants]
         cells += [
-            f"{ablation['anchors'][one][name]:.4g}" if name in ablation["anchors"].get(one, {}) else NOTHING
-            for one in (FLOOR, INDEPENDENT)
+            f"{ablation['anchors'][anchor][name]:.4g}" if name in ablation["anchors"].get(anchor, {}) else NOTHING
+            for anchor in (FLOOR, INDEPENDENT)
         ]
         rows.append(
             el(
                 "tr",
                 el("th", f"{name} {ARROWS[METRICS[name].better]}", scope="row"),
-                *(el("td", one, class_="number") for one in cells),
+                *(el("td", number, class_="number") for number in cells),
             )
         )
     return el("table", el("thead", head), el("tbody", *rows))
 
 
-def effects(ablation: Ablation, variants: Sequence[str]) -> str:
+def effects(ablation: AblationJson, variants: Sequence[str]) -> str:
     """Which variants differ from the reference, and in what, beyond what training seeds alone explain."""
-    differing, rest, total = [], [], Counter[str]()
+    differing: list[str] = []
+    rest: list[str] = []
+    total = Counter[str]()
     for variant in variants:
         if variant != ablation["reference"]:
-            marks = {name: _mark_of(ablation, variant, name) for name in HEADLINE}
-            marks = {name: mark for name, mark in marks.items() if name in ablation["variants"].get(variant, {})}
-            total.update(marks.values())
-            named = [name for name, mark in marks.items() if mark in (DIFFERS, SLIGHT)]
+            judged = [name for name in HEADLINE if name in ablation["variants"].get(variant, {})]
+            outcomes = {name: _outcome(ablation, variant, name) for name in judged}
+            total.update(outcomes.values())
+            named = [name for name, outcome in outcomes.items() if outcome in (DIFFERS, SLIGHT)]
             (differing if named else rest).append(f"{variant} ({', '.join(named)})" if named else variant)
     if not total:
         return f"Nothing is compared with {ablation['reference']}."
@@ -130,24 +136,27 @@ def effects(ablation: Ablation, variants: Sequence[str]) -> str:
     return f"In the headline metrics, {'; '.join(parts)}; {counted}."
 
 
-def _number(ablation: Ablation, variant: str, name: str) -> str:
-    found = ablation["variants"].get(variant, {}).get(name)
-    if not found:
+def _number(ablation: AblationJson, variant: str, name: str) -> str:
+    estimate = ablation["variants"].get(variant, {}).get(name)
+    if not estimate:
         return "vacuous" if name in ablation["vacuous"].get(variant, []) else NOTHING
-    written = cell(Estimate(found["mean"], found.get("half_width"), int(found["seeds"])))
-    return f"{written} {SIGNS[_mark_of(ablation, variant, name)]}".rstrip()
+    return f"{_written(estimate)} {SIGNS[_outcome(ablation, variant, name)]}".rstrip()
 
 
-def _mark_of(ablation: Ablation, variant: str, name: str) -> str:
+def _written(estimate: Mapping[str, float]) -> str:
+    return cell(Estimate(estimate["mean"], estimate.get("half_width"), int(estimate["seeds"])))
+
+
+def _outcome(ablation: AblationJson, variant: str, name: str) -> str:
     """What the paired difference from the reference is; undecided where there is none."""
     return ablation["difference_from_reference"].get(variant, {}).get(name, {}).get("mark", UNDECIDED)
 
 
-def _ends(found: Sequence[Mapping[str, float]], marks: Sequence[float]) -> tuple[float, float]:
+def _ends(estimates: Sequence[Mapping[str, float]], marks: Sequence[float]) -> tuple[float, float]:
     """Of an axis that leaves out whoever lies so far off that the others would be one dot; it is drawn at the edge."""
-    near = without_outliers([one["mean"] for one in found], marks)
-    shown = [one for one in found if one["mean"] in near]
-    ends = [value for one in shown for value in (one.get("low", one["mean"]), one.get("high", one["mean"]))]
+    near = without_outliers([estimate["mean"] for estimate in estimates], marks)
+    shown = [estimate for estimate in estimates if estimate["mean"] in near]
+    ends = [estimate.get(end, estimate["mean"]) for estimate in shown for end in ("low", "high")]
     return around([*ends, *marks])
 
 
@@ -156,22 +165,22 @@ def _mark(x: Linear, anchor: str, value: float, top: float, bottom: float) -> Ma
     return el("path", title, d=f"M{x(value):.1f} {top}V{bottom}", class_=f"anchor {anchor.partition('_')[0]}")
 
 
-def _estimate(x: Linear, y: float, whose: str, found: Mapping[str, float], mark: str) -> Markup:
-    told = cell(Estimate(found["mean"], found.get("half_width"), int(found["seeds"])))
-    whisker = el("path", d=f"M{x(found['low']):.1f} {y}H{x(found['high']):.1f}") if "low" in found else None
-    dot = el("circle", cx=x(found["mean"]), cy=y, r=4.5, class_="full" if mark in (DIFFERS, SLIGHT) else "open")
-    beyond = None
-    if not x.low <= found["mean"] <= x.high:
-        left = found["mean"] < x.low
-        place, words = (x.start + 8, f"‹ {found['mean']:.3g}") if left else (x.end - 8, f"{found['mean']:.3g} ›")
+def _estimate(x: Linear, y: float, whose: str, estimate: Mapping[str, float], outcome: str) -> Markup:
+    mean = estimate["mean"]
+    title = el("title", f"{whose}: {_written(estimate)}{NOTES[outcome]}")
+    if not x.low <= mean <= x.high:
+        left = mean < x.low
+        place, words = (x.start + 8, f"‹ {mean:.3g}") if left else (x.end - 8, f"{mean:.3g} ›")
         beyond = el("text", words, x=f"{place:.1f}", y=y + 4, class_="tick" if left else "tick end")
-        whisker = dot = None
-    return el("g", el("title", f"{whose}: {told}{NOTES[mark]}"), whisker, dot, beyond, class_="estimate")
+        return el("g", title, beyond, class_="estimate")
+    whisker = el("path", d=f"M{x(estimate['low']):.1f} {y}H{x(estimate['high']):.1f}") if "low" in estimate else None
+    dot = el("circle", cx=x(mean), cy=y, r=4.5, class_="full" if outcome in (DIFFERS, SLIGHT) else "open")
+    return el("g", title, whisker, dot, class_="estimate")
 
 
 def _names(variants: Sequence[str], head: float) -> Markup:
     links = [
-        el("a", el("text", one, x=0, y=head + ROW * (row + 0.5) + 4, class_="label"), href=f"#variant-{one}")
-        for row, one in enumerate(variants)
+        el("a", el("text", variant, x=0, y=head + ROW * (row + 0.5) + 4, class_="label"), href=f"#variant-{variant}")
+        for row, variant in enumerate(variants)
     ]
     return joined(*links)

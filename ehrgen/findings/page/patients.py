@@ -8,7 +8,7 @@ from ehrgen.findings.page.html import Markup, el, joined, picture
 from ehrgen.findings.text.tables import percent
 
 Portrait = Mapping[str, Any]  # the content of reports/portraits/VARIANT/SEED.json
-HUES = 7  # a chapter is told by hue and shape: 7 x 3
+HUES = 7  # a chapter is known by hue and shape: 7 x 3
 CUT = ("Diseases of the ", "Certain conditions originating in the ", "Complications of ", "Factors influencing ")
 HIDDEN = "not published (it would tell of 1 to 10 patients)"
 
@@ -36,9 +36,9 @@ def scatter(portrait: Portrait) -> Markup:
     for at, real in enumerate(codes["real"]):
         synthetic, chapter = codes["synthetic"][at], codes["chapter"][at]
         if synthetic is not None:
-            told = f"{codes['code'][at]} {codes['title'][at]}\nreal: {_said(real)}, synthetic: {_said(synthetic)}"
-            marks.setdefault(chapter, []).append(_mark(chapter, x(real or 0), y(synthetic), told))
-    groups = [el("g", *found, class_=_style(chapter)) for chapter, found in sorted(marks.items())]
+            tooltip = f"{codes['code'][at]} {codes['title'][at]}\nreal: {_said(real)}, synthetic: {_said(synthetic)}"
+            marks.setdefault(chapter, []).append(_mark(chapter, x(real or 0), y(synthetic), tooltip))
+    groups = [el("g", *of_chapter, class_=_style(chapter)) for chapter, of_chapter in sorted(marks.items())]
     words = [(tick, percent(tick)) for tick in x.ticks()]
     diagonal = el("path", d=f"M{x(low):.1f} {y(low):.1f}L{x(high):.1f} {y(high):.1f}", class_="diagonal")
     return picture(
@@ -63,9 +63,11 @@ def legend(portrait: Portrait) -> Markup:
     return el("div", *buttons, class_="legend", role="group", aria_label="ICD-9 chapters")
 
 
-def _mark(chapter: int, x: float, y: float, told: str | None) -> Markup:
+def _mark(chapter: int, x: float, y: float, tooltip: str | None) -> Markup:
     shape = ("m-4 0a4 4 0 1 0 8 0a4 4 0 1 0-8 0", "m-3.6-3.6h7.2v7.2h-7.2z", "m0-4.8 4.8 4.8-4.8 4.8-4.8-4.8z")
-    return el("path", el("title", told) if told else None, d=f"M{x:.1f} {y:.1f}{shape[chapter // HUES % len(shape)]}")
+    return el(
+        "path", el("title", tooltip) if tooltip else None, d=f"M{x:.1f} {y:.1f}{shape[chapter // HUES % len(shape)]}"
+    )
 
 
 def _style(chapter: int) -> str:
@@ -119,9 +121,9 @@ def _sizes(sides: Mapping[str, Sequence[float | None]], title: str, unit: str) -
 
 def distances(portrait: Portrait) -> Markup:
     """How near the nearest synthetic patient is to patients trained on (bars) and held out (steps)."""
-    found = portrait["distances"]
-    words = [f"{edge:.2g}" for edge in found["edges"][:-1]]
-    sides = {"synthetic": found["train"], "real": found["heldout"]}
+    histogram = portrait["distances"]
+    words = [f"{edge:.2g}" for edge in histogram["edges"][:-1]]
+    sides = {"synthetic": histogram["train"], "real": histogram["heldout"]}
     return _histogram(sides, "Distance to the nearest synthetic patient", "share of patients", words, 4)
 
 
@@ -134,16 +136,16 @@ def _histogram(
     drawn, outline, gap = [], "", (right - left) / bars * 0.12
     for at in range(bars):
         ours, theirs = sides["synthetic"][at], sides["real"][at]
-        told = el("title", f"{words[at]}: bar {_said(ours)}, line {_said(theirs)}")
+        tooltip = el("title", f"{words[at]}: bar {_said(ours)}, line {_said(theirs)}")
         if ours is not None:
             size = {"x": x(at) + gap, "y": y(ours), "width": x(at + 1) - x(at) - 2 * gap, "height": bottom - y(ours)}
-            drawn.append(el("rect", told, **size, class_="bar"))
+            drawn.append(el("rect", tooltip, **size, class_="bar"))
         if theirs is not None:
             start = "M" if at == 0 or sides["real"][at - 1] is None else "L"
             outline += f"{start}{x(at):.1f} {y(theirs):.1f}H{x(at + 1):.1f}"
         if ours is None or theirs is None:
             cross = f"M{x(at + 0.5) - 3:.1f} {bottom - 8}l6 6m0-6l-6 6"
-            drawn.append(el("path", told, d=cross, class_="hidden"))
+            drawn.append(el("path", tooltip, d=cross, class_="hidden"))
     axis = [el("text", words[at], x=x(at + 0.5), y=bottom + 14, class_="tick mid") for at in range(0, bars, step)]
     return picture(
         width, height, title,
@@ -155,19 +157,19 @@ def _histogram(
 
 def conditioning(portrait: Portrait) -> Markup:
     """Share of first visits with a chapter by age bracket: a line a sex, dashed where it is real patients."""
-    found = portrait["conditioning"]
-    return joined(*(_by_age(found, at, portrait["chapters"][chapter]) for at, chapter in enumerate(found["chapters"])))
+    shares, titles = portrait["conditioning"], portrait["chapters"]
+    return joined(*(_by_age(shares, at, titles[chapter]) for at, chapter in enumerate(shares["chapters"])))
 
 
-def _by_age(found: Mapping[str, Any], place: int, title: str) -> Markup:
+def _by_age(conditioning: Mapping[str, Any], place: int, title: str) -> Markup:
     width, left, right, top, bottom = 254, 42, 246, 26, 142
-    brackets = found["brackets"]
-    values = [share for side in ("real", "synthetic") for line in found[side][place] for share in line if share]
+    brackets = conditioning["brackets"]
+    values = [share for side in ("real", "synthetic") for line in conditioning[side][place] for share in line if share]
     x, y = Linear(0, len(brackets) - 1, left + 8, right - 8), Linear(0, max([*values, 0.01]) * 1.05, bottom, top)
     lines = []
-    for sex, letter in enumerate(found["sexes"]):
+    for sex, letter in enumerate(conditioning["sexes"]):
         for side, style in (("real", "dashed"), ("synthetic", "solid")):
-            shares = found[side][place][sex]
+            shares = conditioning[side][place][sex]
             marks = [
                 el(
                     "circle",
@@ -193,9 +195,9 @@ def _pieces(shares: Sequence[float | None], x: Linear, y: Linear) -> list[Markup
     """Lines between neighbours that both have a share."""
     ends = zip(range(len(shares)), shares, shares[1:], strict=False)
     return [
-        el("path", d=f"M{x(at):.1f} {y(one):.1f}L{x(at + 1):.1f} {y(other):.1f}")
-        for at, one, other in ends
-        if one is not None and other is not None
+        el("path", d=f"M{x(at):.1f} {y(share):.1f}L{x(at + 1):.1f} {y(following):.1f}")
+        for at, share, following in ends
+        if share is not None and following is not None
     ]
 
 

@@ -9,7 +9,7 @@ from ehrgen.findings.page.curves import Trainings
 COLUMNS = ("variant", "seed", "objective", "epoch", "share", "grad_share")
 
 
-def table(traces: Mapping[str, Trainings]) -> str:
+def shares_csv(traces: Mapping[str, Trainings]) -> str:
     """CSV with `COLUMNS`; rows in which one of the shares was not measured are left out."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

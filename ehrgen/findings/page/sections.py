@@ -4,10 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ehrgen.findings.page import curves, heatmaps, overview
-from ehrgen.findings.page import patients as likeness
-from ehrgen.findings.page import trainings as manifests
-from ehrgen.findings.page import verdicts as judgements
+from ehrgen.findings.page import curves, heatmaps, overview, patients, trainings, verdicts
 from ehrgen.findings.page.html import Markup, el, joined
 from ehrgen.findings.page.inputs import Sources
 from ehrgen.findings.page.patients import Portrait
@@ -19,7 +16,7 @@ EXPECTED = "What we expected before measuring"
 
 def header(sources: Sources) -> Markup:
     """The question, and what was run to answer it."""
-    seeds = sorted({seed for found in sources.traces.values() for seed in found})
+    seeds = sorted({seed for by_seed in sources.traces.values() for seed in by_seed})
     facts = {
         "data": f"{sources.quality['source']}, {sources.quality['cohort']['patients']:,} patients",
         "variants": str(len(sources.variants)),
@@ -33,15 +30,15 @@ def header(sources: Sources) -> Markup:
 
 def glance(sources: Sources) -> Markup:
     """What differs from the reference, every verdict, and the tallies of the claims."""
-    found = judgements.faults(sources.findings["objectives"], sources.ablation["reference"])
+    faults = verdicts.faults(sources.findings["objectives"], sources.ablation["reference"])
     return joined(
         el("p", overview.effects(sources.ablation, sources.variants)),
-        el("ul", *(found or [el("li", "No objective of any variant shows a fault.")]), class_="faults"),
-        _figure(judgements.matrix(sources.findings["objectives"], sources.variants, sources.objectives), "matrix"),
+        el("ul", *(faults or [el("li", "No objective of any variant shows a fault.")]), class_="faults"),
+        _figure(verdicts.matrix(sources.findings["objectives"], sources.variants, sources.objectives), "matrix"),
         el("h3", "Sentences of the loss analysis, judged by these runs"),
-        judgements.tally(sources.findings["claims"]),
+        verdicts.tally(sources.findings["claims"]),
         el("h3", EXPECTED),
-        judgements.tally(sources.findings["expectations"]),
+        verdicts.tally(sources.findings["expectations"]),
     )
 
 
@@ -65,13 +62,13 @@ def variants(sources: Sources) -> Markup:
     """One article a variant, and one for real patients; the script shows the one that is chosen."""
     names = [*sources.variants, FLOOR]
     choices = [
-        el("label", el("input", type="radio", name="variant", value=one, checked=at == 0), el("span", one))
-        for at, one in enumerate(names)
+        el("label", el("input", type="radio", name="variant", value=name, checked=at == 0), el("span", name))
+        for at, name in enumerate(names)
     ]
     floor = _article(FLOOR, el("p", CAPTIONS["floor"], class_="lead"), *_likeness(sources.floor))
     return joined(
         el("fieldset", el("legend", "Variant"), *choices, class_="chooser"),
-        *(_variant(sources, one) for one in sources.variants),
+        *(_variant(sources, name) for name in sources.variants),
         floor,
     )
 
@@ -79,25 +76,25 @@ def variants(sources: Sources) -> Markup:
 def claims(sources: Sources) -> Markup:
     """Both tables of claims."""
     ours, theirs = (
-        el("div", judgements.table(sources.findings[part]), class_="wide") for part in ("expectations", "claims")
+        el("div", verdicts.table(sources.findings[part]), class_="wide") for part in ("expectations", "claims")
     )
     return joined(el("p", CAPTIONS["claims"]), theirs, el("h3", EXPECTED), ours)
 
 
 def run(sources: Sources) -> Markup:
     """Machines, versions and trainings."""
-    table = el("div", manifests.trainings(sources.manifests), class_="wide")
-    return joined(el("p", CAPTIONS["run"]), manifests.machines(sources.manifests), table)
+    table = el("div", trainings.trainings(sources.manifests), class_="wide")
+    return joined(el("p", CAPTIONS["run"]), trainings.machines(sources.manifests), table)
 
 
 def _variant(sources: Sources, name: str) -> Markup:
-    trainings, series = sources.traces[name], sources.series
+    traces, series = sources.traces[name], sources.series
     parts = [el("p", _difference(sources, name), class_="lead")]
-    if trainings:
+    if traces:
         parts += [
-            _figure(curves.shares(trainings, series), "shares"),
-            judgements.cards(sources.findings["objectives"].get(name, {}), sources.objectives),
-            _figure(joined(curves.trajectories(trainings, series), curves.key()), "trajectories"),
+            _figure(curves.shares(traces, series), "shares"),
+            verdicts.cards(sources.findings["objectives"].get(name, {}), sources.objectives),
+            _figure(joined(curves.trajectories(traces, series), curves.key()), "trajectories"),
         ]
     else:
         parts.append(el("p", "No history of a training was found.", class_="note"))
@@ -119,13 +116,13 @@ def _difference(sources: Sources, name: str) -> str:
 
 def _likeness(portrait: Portrait) -> Sequence[Markup]:
     drawn: dict[str, Callable[[], Markup]] = {
-        "codes": lambda: joined(likeness.scatter(portrait), likeness.legend(portrait)),
-        "commonest": lambda: likeness.commonest(portrait),
+        "codes": lambda: joined(patients.scatter(portrait), patients.legend(portrait)),
+        "commonest": lambda: patients.commonest(portrait),
         "chapters": lambda: joined(heatmaps.heatmaps(portrait["chapter_pairs"], 16, True), heatmaps.scale()),
         "categories": lambda: joined(heatmaps.heatmaps(portrait["category_pairs"], 10, False), heatmaps.scale()),
-        "lengths": lambda: likeness.lengths(portrait),
-        "conditioning": lambda: likeness.conditioning(portrait),
-        "distances": lambda: likeness.distances(portrait),
+        "lengths": lambda: patients.lengths(portrait),
+        "conditioning": lambda: patients.conditioning(portrait),
+        "distances": lambda: patients.distances(portrait),
     }
     return [_figure(draw(), name) for name, draw in drawn.items()]
 

@@ -1,23 +1,19 @@
 """The run on the page: on which machines, with which versions, for how long, and the hash of each training."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from ehrgen.findings.page.html import Markup, el
-
-Manifests = Mapping[str, Mapping[int, Mapping[str, Any]]]  # variant -> seed -> manifest
+from ehrgen.findings.statistics.costs import Manifest, Manifests
 
 
 def machines(manifests: Manifests) -> Markup:
     """Every value that a fact about machine or versions has in any training, with the number of trainings."""
-    found: dict[str, dict[str, int]] = {}
+    trainings_with: dict[str, dict[str, int]] = {}
     for by_seed in manifests.values():
         for manifest in by_seed.values():
             for fact, value in manifest["machine"].items():
-                counts = found.setdefault(fact, {})
+                counts = trainings_with.setdefault(fact, {})
                 counts[str(value)] = counts.get(str(value), 0) + 1
     listed = []
-    for fact, counts in found.items():
+    for fact, counts in trainings_with.items():
         values = counts if len(counts) == 1 else [f"{value} ({count})" for value, count in counts.items()]
         listed.append(el("div", el("dt", fact), el("dd", ", ".join(values))))
     return el("dl", *listed) if listed else el("p", "No manifest of a training was found.", class_="note")
@@ -30,14 +26,15 @@ def trainings(manifests: Manifests) -> Markup:
         el(
             "tr",
             el("th", variant, scope="row"),
-            *(el("td", number, class_="number") for number in _numbers(seed, one)),
-            el("td", el("code", str(one["key"]))),
+            *(el("td", number, class_="number") for number in _numbers(seed, manifest)),
+            el("td", el("code", str(manifest["key"]))),
         )
         for variant, by_seed in manifests.items()
-        for seed, one in sorted(by_seed.items())
+        for seed, manifest in sorted(by_seed.items())
     ]
     return el("table", el("thead", el("tr", *(el("th", word, scope="col") for word in words))), el("tbody", *rows))
 
 
-def _numbers(seed: int, one: Mapping[str, Any]) -> tuple[str, ...]:
-    return str(seed), str(one["train"]["epochs"]), f"{one['parameters']['all']:,}", f"{one['seconds']:.0f}"
+def _numbers(seed: int, manifest: Manifest) -> tuple[str, ...]:
+    parameters, seconds = manifest["parameters"]["all"], manifest["seconds"]
+    return str(seed), str(manifest["train"]["epochs"]), f"{parameters:,}", f"{seconds:.0f}"

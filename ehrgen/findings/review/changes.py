@@ -1,4 +1,4 @@
-"""What changed between the committed results of two revisions, as rows; `review` puts them into words.
+"""What changed between the committed results of two revisions, as rows; `comment` puts them into words.
 
 A change of a mean is told from noise by the intervals that both revisions give: it exceeds them if it is larger than
 the root of the sum of the squares of their half-widths. That is the 95 % interval of a difference of two independent
@@ -99,11 +99,11 @@ def effective(side: Revision) -> Json:
 
 def settings(before: Revision, now: Revision) -> list[Setting]:
     """Parameters that differ: the common ones, then the effective ones of variants that both revisions run."""
-    common = [
-        {k: v for k, v in (side.params or {}).items() if k not in (*VARIED, "variants")} for side in (before, now)
+    shared = [
+        dict(flat({k: v for k, v in (side.params or {}).items() if k not in (*VARIED, "variants")}))
+        for side in (before, now)
     ]
-    shared = [dict(flat(side)) for side in common]
-    found = [Setting(key, was, is_) for key, was, is_ in _differences(*shared)]
+    common_to_all = [Setting(key, was, is_) for key, was, is_ in _differences(*shared)]
     of_variant = [effective(side) for side in (before, now)]
     reached: dict[tuple[str, str, str], list[str]] = {}
     values: dict[tuple[str, str, str], tuple[Any, Any]] = {}
@@ -113,7 +113,7 @@ def settings(before: Revision, now: Revision) -> list[Setting]:
                 same = (key, repr(was), repr(is_))
                 reached.setdefault(same, []).append(variant)
                 values[same] = was, is_
-    return found + [Setting(same[0], *values[same], tuple(variants)) for same, variants in reached.items()]
+    return common_to_all + [Setting(same[0], *values[same], tuple(variants)) for same, variants in reached.items()]
 
 
 def variants(before: Revision, now: Revision) -> tuple[list[str], list[str]]:
@@ -128,13 +128,13 @@ def shifts(before: Json, now: Json, table: str) -> list[Shift]:
     Args:
         table: `variants` or `difference_from_reference`.
     """
-    found = []
+    moved = []
     for variant, metrics in now.get(table, {}).items():
         for metric, value in metrics.items():
             was = before.get(table, {}).get(variant, {}).get(metric)
             if was is not None and was["mean"] != value["mean"]:
-                found.append(Shift(variant, metric, _estimate(was), _estimate(value)))
-    return found
+                moved.append(Shift(variant, metric, _estimate(was), _estimate(value)))
+    return moved
 
 
 def headline_shifts(before: Revision, now: Revision) -> list[Shift]:
@@ -149,7 +149,7 @@ def headline_shifts(before: Revision, now: Revision) -> list[Shift]:
 
 def verdicts(before: Json, now: Json) -> list[Turn]:
     """Objectives with another verdict now, by variant; a variant that only one revision runs is left out."""
-    found = []
+    turns = []
     for variant, objectives in now["objectives"].items():
         old = before["objectives"].get(variant)
         if old is None:
@@ -158,23 +158,23 @@ def verdicts(before: Json, now: Json) -> list[Turn]:
             was, is_ = (side.get(name, {}) for side in (old, objectives))
             if was.get("verdict") != is_.get("verdict"):
                 turn = (was.get("verdict", MISSING), is_.get("verdict", MISSING), is_.get("evidence", ""))
-                found.append(Turn(f"{variant}: {name}", *turn))
-    return found
+                turns.append(Turn(f"{variant}: {name}", *turn))
+    return turns
 
 
 def claims(before: Json, now: Json) -> list[Turn]:
     """Claims and expectations with another verdict now, known by their sentence and their measure."""
     old, new = (
-        {(one["quote"], one["measure"]): one for part in ("claims", "expectations") for one in side[part]}
+        {(claim["quote"], claim["measure"]): claim for part in ("claims", "expectations") for claim in side[part]}
         for side in (before, now)
     )
-    found = []
+    turns = []
     for key in {**old, **new}:
         was, is_ = (side.get(key, {}) for side in (old, new))
         if was.get("verdict") != is_.get("verdict"):
             turn = (was.get("verdict", MISSING), is_.get("verdict", MISSING), _because(is_))
-            found.append(Turn(f"{key[0]} ({key[1]})", *turn))
-    return found
+            turns.append(Turn(f"{key[0]} ({key[1]})", *turn))
+    return turns
 
 
 def _because(claim: Json) -> str:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from ehrgen.findings.review import changes as revisions
+from ehrgen.findings.review import changes
 from ehrgen.findings.review.changes import MISSING, Revision, Setting, Shift, Turn
 from ehrgen.findings.statistics.comparison import SHOWN
 from ehrgen.findings.statistics.intervals import Estimate
@@ -42,12 +42,12 @@ def comment(before: Revision, now: Revision, stale: Sequence[str]) -> str:
         "Claims": claims(before, now),
     }
     same = [name for name, text in sections.items() if text == SAME]
-    told = [f"### {name}\n\n{text}" for name, text in sections.items() if text != SAME]
-    told += [RULE] if any(" ± " in sections[name] for name in ("Headline metrics", "Ablation")) else []
-    ending = [f"Nothing changed in: {', '.join(same)}."] if told and same else []
-    whole = [] if told else ["**Nothing changed**: parameters, metrics, verdicts and claims are the same."]
+    changed = [f"### {name}\n\n{text}" for name, text in sections.items() if text != SAME]
+    changed += [RULE] if any(" ± " in sections[name] for name in ("Headline metrics", "Ablation")) else []
+    ending = [f"Nothing changed in: {', '.join(same)}."] if changed and same else []
+    whole = [] if changed else ["**Nothing changed**: parameters, metrics, verdicts and claims are the same."]
     title = f"## Review of {plain(now.name)} against {plain(before.name)}"
-    return "\n\n".join([MARK, title, staleness(stale), *whole, *told, *ending]) + "\n"
+    return "\n\n".join([MARK, title, staleness(stale), *whole, *changed, *ending]) + "\n"
 
 
 def fitting(text: str) -> str:
@@ -74,13 +74,13 @@ def parameters(before: Revision, now: Revision) -> str:
     """Settings with another value, and variants that came or went."""
     if absent := _absent("params", before, now) or _absent("resolved", before, now):
         return absent
-    found = revisions.settings(before, now)
-    come, gone = revisions.variants(before, now)
+    settings = changes.settings(before, now)
+    come, gone = changes.variants(before, now)
     parts = ["\n".join(_new(name, now) for name in come)] if come else []
     parts += [f"- gone: {', '.join(map(plain, gone))}"] if gone else []
-    kept = revisions.effective(now).keys() - set(come)
-    if found:
-        rows = [[plain(one.key), *_values(one), _reached(one, len(kept))] for one in found]
+    kept = changes.effective(now).keys() - set(come)
+    if settings:
+        rows = [[plain(setting.key), *_values(setting), _reached(setting, len(kept))] for setting in settings]
         parts.append(_table(["parameter", "before", "now", "variants"], rows))
     return "\n\n".join(parts) or SAME
 
@@ -90,16 +90,16 @@ def headline(before: Revision, now: Revision) -> str:
     if absent := _absent("headline", before, now):
         return absent
     old, new = (dict(side.headline or {}) for side in (before, now))
-    moved = {one.metric: one for one in revisions.headline_shifts(before, now)}
+    moved = {shift.metric: shift for shift in changes.headline_shifts(before, now)}
     rows = []
     for name in {**old, **new}:
         was, is_ = old.get(name), new.get(name)
         if was != is_:
-            told = [MISSING, MISSING, ""]
+            change = [MISSING, MISSING, ""]
             if was is not None and is_ is not None:
-                one = moved.get(name) or Shift("", name, Estimate(was, None, 1), Estimate(is_, None, 1))
-                told = [_change(one), EXCEEDS[one.exceeds], _direction(name, was, is_)]
-            rows.append([_named(name), _number(was), _number(is_), *told])
+                shift = moved.get(name) or Shift("", name, Estimate(was, None, 1), Estimate(is_, None, 1))
+                change = [_change(shift), EXCEEDS[shift.exceeds], _direction(name, was, is_)]
+            rows.append([_named(name), _number(was), _number(is_), *change])
     return _table(["metric", "before", "now", "change", "its interval", ""], rows) if rows else SAME
 
 
@@ -117,7 +117,7 @@ def ablation(before: Revision, now: Revision) -> str:
         parts.append(f"The reference is {names}: differences from it are not compared.")
     for title, name in (("means", "variants"), ("differences from the reference", "difference_from_reference")):
         if name == "variants" or old["reference"] == new["reference"]:
-            moved = [one for one in revisions.shifts(old, new, name) if one.metric in SHOWN]
+            moved = [shift for shift in changes.shifts(old, new, name) if shift.metric in SHOWN]
             parts += _moved(title, moved) if moved else []
     return "\n\n".join(parts) or SAME
 
@@ -125,13 +125,13 @@ def ablation(before: Revision, now: Revision) -> str:
 def verdicts(before: Revision, now: Revision) -> str:
     """Objectives whose loss is judged otherwise."""
     absent = _absent("findings", before, now)
-    return absent or _turns("variant: objective", revisions.verdicts(before.findings or {}, now.findings or {}))
+    return absent or _turns("variant: objective", changes.verdicts(before.findings or {}, now.findings or {}))
 
 
 def claims(before: Revision, now: Revision) -> str:
     """Claims and expectations judged otherwise."""
     absent = _absent("findings", before, now)
-    return absent or _turns("claim (measured by)", revisions.claims(before.findings or {}, now.findings or {}))
+    return absent or _turns("claim (measured by)", changes.claims(before.findings or {}, now.findings or {}))
 
 
 def plain(text: Any) -> str:
@@ -151,58 +151,59 @@ def plain(text: Any) -> str:
 def _absent(name: str, before: Revision, now: Revision) -> str:
     """In words, which revision has no such file; empty if both have it."""
     lacking = [plain(side.name) for side in (before, now) if getattr(side, name) is None]
-    return f"{revisions.FILES[name]} is missing in {' and in '.join(lacking)}: not compared." if lacking else ""
+    return f"{changes.FILES[name]} is missing in {' and in '.join(lacking)}: not compared." if lacking else ""
 
 
-def _moved(title: str, found: Sequence[Shift]) -> list[str]:
-    beyond = [one for one in found if one.exceeds]
-    open_ones = [one for one in found if one.exceeds is None]
-    told = (
-        f"**{title.capitalize()}**: {len(found)} of those shown in reports/ablation.md changed, {len(beyond)} by more "
-        f"than their interval; chance would do that to at most {0.05 * (len(found) - len(open_ones)):.0f}."
+def _moved(title: str, shifts: Sequence[Shift]) -> list[str]:
+    beyond = [shift for shift in shifts if shift.exceeds]
+    without_interval = sum(shift.exceeds is None for shift in shifts)
+    summary = (
+        f"**{title.capitalize()}**: {len(shifts)} of those shown in reports/ablation.md changed, {len(beyond)} by more "
+        f"than their interval; chance would do that to at most {0.05 * (len(shifts) - without_interval):.0f}."
     )
-    if open_ones:
-        told += f" {len(open_ones)} have no interval (one seed) and are not judged."
+    if without_interval:
+        summary += f" {without_interval} have no interval (one seed) and are not judged."
     rows = [
         [
-            *(plain(one.variant), _named(one.metric), cell(one.before), cell(one.now), _change(one)),
-            _direction(one.metric, one.before.mean, one.now.mean),
+            *(plain(shift.variant), _named(shift.metric), cell(shift.before), cell(shift.now), _change(shift)),
+            _direction(shift.metric, shift.before.mean, shift.now.mean),
         ]
-        for one in sorted(beyond, key=lambda one: (one.interval or 0) / abs(one.change))
+        for shift in sorted(beyond, key=lambda shift: (shift.interval or 0) / abs(shift.change))
     ]
-    return [told, *([_table(["variant", "metric", "before", "now", "change", ""], rows)] if rows else [])]
+    return [summary, *([_table(["variant", "metric", "before", "now", "change", ""], rows)] if rows else [])]
 
 
-def _turns(what: str, found: Sequence[Turn]) -> str:
-    rows = [[plain(one.what), plain(one.before), plain(one.now), plain(one.because)] for one in found]
+def _turns(what: str, turns: Sequence[Turn]) -> str:
+    rows = [[plain(turn.what), plain(turn.before), plain(turn.now), plain(turn.because)] for turn in turns]
     return _table([what, "before", "now", "because"], rows) if rows else SAME
 
 
 def _new(variant: str, now: Revision) -> str:
     """A variant that came, and what it changes in the reference."""
     reference = ((now.params or {}).get("ablation") or {}).get("reference", "")
-    base, own = (dict(revisions.flat(revisions.effective(now).get(name, {}))) for name in (reference, variant))
+    base, own = (dict(changes.flat(changes.effective(now).get(name, {}))) for name in (reference, variant))
     changed = [f"{key} {base[key]} → {value}" for key, value in own.items() if base.get(key, value) != value]
     return f"- new: {plain(variant)}" + (f", {plain(reference)} with {plain(', '.join(changed))}" if changed else "")
 
 
-def _values(one: Setting) -> list[str]:
+def _values(setting: Setting) -> list[str]:
     """Before and now; of lists what went and what came."""
-    if isinstance(one.before, list) and isinstance(one.now, list):
-        gone, come = [x for x in one.before if x not in one.now], [x for x in one.now if x not in one.before]
+    before, now = setting.before, setting.now
+    if isinstance(before, list) and isinstance(now, list):
+        gone, come = [x for x in before if x not in now], [x for x in now if x not in before]
         if gone or come:
             return [
                 f"{sign} {plain(', '.join(map(str, own)))}" if own else "" for sign, own in (("−", gone), ("+", come))
             ]
-    return [plain(one.before), plain(one.now)]
+    return [plain(before), plain(now)]
 
 
-def _reached(one: Setting, variants: int) -> str:
-    return plain(", ".join(one.variants)) if 0 < len(one.variants) < variants else "all"
+def _reached(setting: Setting, variants: int) -> str:
+    return plain(", ".join(setting.variants)) if 0 < len(setting.variants) < variants else "all"
 
 
-def _change(one: Shift) -> str:
-    return cell(Estimate(one.change, one.interval, one.now.seeds), signed=True)
+def _change(shift: Shift) -> str:
+    return cell(Estimate(shift.change, shift.interval, shift.now.seeds), signed=True)
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

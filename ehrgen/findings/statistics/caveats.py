@@ -45,15 +45,17 @@ def margins_missing(anchors: Mapping[str, Scores], margins: Mapping[str, float])
 
 def blind(floor: Scores | None) -> dict[str, str]:
     """Metric -> why, for those whose floor shows that a sample of this size cannot judge."""
-    found = {}
-    for name, metric in METRICS.items() if floor else ():
+    if floor is None:
+        return {}
+    reasons = {}
+    for name, metric in METRICS.items():
         least, value = metric.floor_at_least, floor.metrics.get(name)
         if least is not None and value is not None and value < least:
-            found[name] = (
+            reasons[name] = (
                 f"{name}: floor too low to judge: two real samples of {floor.patients:,} patients reach "
                 f"{value:.3g}, and {least:g} is the least; evaluate more patients"
             )
-    return found
+    return reasons
 
 
 def not_judged(runs: Runs, anchors: Mapping[str, Scores]) -> list[str]:

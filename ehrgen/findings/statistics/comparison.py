@@ -1,21 +1,26 @@
 """Variants x metrics: mean and interval over seeds, paired differences, and in words what is missing.
 
-Numbers only: `intervals` knows uncertainty, `remarks` the words for what has no number, `markdown` draws.
+All of it is computed on one long table, (variant, metric) -> seed -> value, and regrouped by variant at the end.
+Numbers only: `intervals` knows uncertainty, `caveats` the words for what has no number, `text` writes.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from ehrgen.findings.statistics.caveats import Runs, blind, margins_missing, missing, not_judged, sizes
 from ehrgen.findings.statistics.intervals import Estimate, paired_difference
-from ehrgen.findings.statistics.significance import Mark, marks
+from ehrgen.findings.statistics.results import FLOOR
+from ehrgen.findings.statistics.significance import Significance, significance
 from ehrgen.metrics.table.suite import HEADLINE, METRICS, VACUOUS, Scores, rounded
 
-FLOOR, INDEPENDENT = "floor", "independent_codes"  # the two anchors between which skill runs from 1 to 0
+INDEPENDENT = "independent_codes"  # the anchor of skill 0; the floor is that of skill 1
 SHOWN = tuple(name for name, metric in METRICS.items() if metric.headline or metric.beside in HEADLINE)
 COMPARED = tuple(name for name in SHOWN if name != f"{METRICS[name].beside}_half_width")
 """What differences are judged of: the spread of a metric is no result."""
+
+Key = tuple[str, str]  # (variant, metric)
+Content = TypeVar("Content")
 
 
 class ComparisonError(ValueError):
@@ -23,7 +28,7 @@ class ComparisonError(ValueError):
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Ablation:
     """The findings of one ablation; metrics without a value are absent everywhere.
 
     Attributes:
@@ -32,9 +37,9 @@ class Comparison:
         estimates: Variant -> metric -> mean over seeds.
         differences: Variant -> metric -> paired difference from the reference.
         skill: Variant -> metric -> 0 as independent codes, 1 as real patients.
-        marks: Variant -> metric of COMPARED -> what the difference is.
+        significance: Variant -> metric of COMPARED -> what the difference is.
         anchors: Anchor -> metric -> value; `floor` is real patients against real patients.
-        margins: Metric -> standard error of the floor over samples of patients; what lies within is no effect.
+        margins: Metric -> equivalence margin: the standard error of the floor over samples of patients.
         vacuous: Variant or anchor -> rates that have no denominator anywhere.
         remarks: What is missing or not judged, and why; one sentence each.
     """
@@ -44,7 +49,7 @@ class Comparison:
     estimates: dict[str, dict[str, Estimate]]
     differences: dict[str, dict[str, Estimate]]
     skill: dict[str, dict[str, float]]
-    marks: dict[str, dict[str, Mark]]
+    significance: dict[str, dict[str, Significance]]
     anchors: dict[str, dict[str, float]]
     margins: dict[str, float]
     vacuous: dict[str, list[str]]
@@ -52,8 +57,8 @@ class Comparison:
 
     def headline(self, variant: str) -> dict[str, float]:
         """Means of the headline metrics, rounded: what `dvc metrics show` prints."""
-        found = self.estimates[variant]
-        return {name: rounded(found[name].mean) for name in HEADLINE if name in found}
+        estimates = self.estimates[variant]
+        return {name: rounded(estimates[name].mean) for name in HEADLINE if name in estimates}
 
     def content(self) -> dict[str, Any]:
         """Everything, as what JSON can hold."""
@@ -62,7 +67,7 @@ class Comparison:
             "patients": self.patients,
             "variants": _written(self.estimates),
             "difference_from_reference": {
-                variant: {name: found | self._mark(variant, name) for name, found in row.items()}
+                variant: {metric: parts | self._outcome(variant, metric) for metric, parts in row.items()}
                 for variant, row in _written(self.differences).items()
             },
             "skill": {variant: _rounded(values) for variant, values in self.skill.items()},
@@ -72,9 +77,9 @@ class Comparison:
             "remarks": self.remarks,
         }
 
-    def _mark(self, variant: str, name: str) -> dict[str, Any]:
-        mark = self.marks[variant].get(name)
-        return {"mark": mark.name, "p_holm": rounded(mark.p)} if mark else {}
+    def _outcome(self, variant: str, metric: str) -> dict[str, Any]:
+        judged = self.significance[variant].get(metric)
+        return {"mark": judged.outcome, "p_holm": rounded(judged.p)} if judged else {}
 
 
 def compare(
@@ -84,7 +89,7 @@ def compare(
     variants: Sequence[str],
     seeds: Sequence[int],
     reference: str,
-) -> Comparison:
+) -> Ablation:
     """The comparison of these variants over these seeds; runs that are absent become remarks.
 
     Raises:
@@ -94,27 +99,25 @@ def compare(
     if not any(runs.values()):
         raise ComparisonError("no run of any variant has been evaluated; run `dvc repro` first")
     unfit = blind(anchors.get(FLOOR))
-    judged = [name for name in METRICS if name not in unfit]
-    values = {variant: by_metric(by_seed, judged) for variant, by_seed in runs.items()}
-    estimates = {variant: _estimates(metrics) for variant, metrics in values.items()}
-    shown = {
-        anchor: {name: scores.metrics[name] for name in judged if name in scores.metrics}
-        for anchor, scores in anchors.items()
-    }
-    everything = {variant: list(by_seed.values()) for variant, by_seed in runs.items()}
-    everything |= {anchor: [scores] for anchor, scores in anchors.items()}
-    others = {variant: metrics for variant, metrics in values.items() if variant != reference}
-    differences = {variant: _differences(metrics, values.get(reference, {})) for variant, metrics in others.items()}
-    return Comparison(
+    values = long_table(runs, [name for name in METRICS if name not in unfit])
+    estimates = regrouped({key: Estimate.of(list(by_seed.values())) for key, by_seed in values.items()}, variants)
+    differences = paired_differences(values, reference)
+    looked_at = {key: difference for key, difference in differences.items() if key[1] in COMPARED}
+    margin_of = {key: margins[key[1]] for key in looked_at if key[1] in margins}
+    anchor_values = {anchor: _without(unfit, scores.metrics) for anchor, scores in anchors.items()}
+    scores_of = {variant: list(by_seed.values()) for variant, by_seed in runs.items()}
+    scores_of |= {anchor: [scores] for anchor, scores in anchors.items()}
+    others = [variant for variant in variants if variant != reference]
+    return Ablation(
         reference=reference,
-        patients=sorted({scores.patients for found in everything.values() for scores in found}),
+        patients=sorted({scores.patients for of_owner in scores_of.values() for scores in of_owner}),
         estimates=estimates,
-        differences=differences,
-        marks=_marks(differences, margins),
-        skill={variant: skill(found, shown) for variant, found in estimates.items()},
-        anchors=shown,
-        margins={name: margins[name] for name in judged if name in margins},
-        vacuous={owner: _vacuous(found) for owner, found in everything.items() if _vacuous(found)},
+        differences=regrouped(differences, others),
+        significance=regrouped(significance(looked_at, margin_of), others),
+        skill={variant: skill(estimates[variant], anchor_values) for variant in variants},
+        anchors=anchor_values,
+        margins=_without(unfit, margins),
+        vacuous={owner: names for owner, of_owner in scores_of.items() if (names := vacuous_everywhere(of_owner))},
         remarks=[
             *missing(runs, seeds, reference),
             *sizes(runs, anchors),
@@ -125,12 +128,41 @@ def compare(
     )
 
 
-def by_metric(runs: Mapping[int, Scores], names: Iterable[str]) -> dict[str, dict[int, float]]:
-    """Metric -> seed -> value, for the metrics that any seed has."""
-    found = {
-        name: {seed: runs[seed].metrics[name] for seed in sorted(runs) if name in runs[seed].metrics} for name in names
+def long_table(runs: Runs, metrics: Iterable[str]) -> dict[Key, dict[int, float]]:
+    """(variant, metric) -> seed -> value, for these metrics, where any seed has one."""
+    return {
+        (variant, metric): values
+        for metric in metrics
+        for variant, by_seed in runs.items()
+        if (
+            values := {
+                seed: by_seed[seed].metrics[metric] for seed in sorted(by_seed) if metric in by_seed[seed].metrics
+            }
+        )
     }
-    return {name: values for name, values in found.items() if values}
+
+
+def paired_differences(values: Mapping[Key, Mapping[int, float]], reference: str) -> dict[Key, Estimate]:
+    """(variant, metric) -> difference from the reference, where both have a seed in common."""
+    differences = {
+        (variant, metric): paired_difference(by_seed, values[reference, metric])
+        for (variant, metric), by_seed in values.items()
+        if variant != reference and (reference, metric) in values
+    }
+    return {key: difference for key, difference in differences.items() if difference is not None}
+
+
+def regrouped(table: Mapping[Key, Content], variants: Collection[str]) -> dict[str, dict[str, Content]]:
+    """Variant -> metric -> cell of the table; empty for a variant that has none.
+
+    Example:
+        >>> regrouped({("a", "x"): 1, ("b", "x"): 2, ("a", "y"): 3}, ["a", "b", "c"])
+        {'a': {'x': 1, 'y': 3}, 'b': {'x': 2}, 'c': {}}
+    """
+    by_variant: dict[str, dict[str, Content]] = {variant: {} for variant in variants}
+    for (variant, metric), content in table.items():
+        by_variant[variant][metric] = content
+    return by_variant
 
 
 def skill(estimates: Mapping[str, Estimate], anchors: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
@@ -140,12 +172,12 @@ def skill(estimates: Mapping[str, Estimate], anchors: Mapping[str, Mapping[str, 
     both sides of the floor. Absent where independent codes are no worse than the floor.
     """
     floor, independent = anchors.get(FLOOR, {}), anchors.get(INDEPENDENT, {})
-    found = {}
+    skills = {}
     for name in sorted(estimates.keys() & floor.keys() & independent.keys()):
         width = METRICS[name].gap(independent[name], floor[name])
         if width > 0:
-            found[name] = 1 - METRICS[name].gap(estimates[name].mean, floor[name]) / width
-    return found
+            skills[name] = 1 - METRICS[name].gap(estimates[name].mean, floor[name]) / width
+    return skills
 
 
 def changes(effective: Mapping[str, Mapping[str, Mapping[str, Any]]], reference: str) -> dict[str, dict[str, Any]]:
@@ -168,34 +200,20 @@ def changes(effective: Mapping[str, Mapping[str, Mapping[str, Any]]], reference:
     }
 
 
-def _estimates(metrics: Mapping[str, Mapping[int, float]]) -> dict[str, Estimate]:
-    return {name: Estimate.of(list(found.values())) for name, found in metrics.items()}
-
-
-def _differences(
-    values: Mapping[str, Mapping[int, float]], reference: Mapping[str, Mapping[int, float]]
-) -> dict[str, Estimate]:
-    found = {name: paired_difference(values[name], reference[name]) for name in values if name in reference}
-    return {name: estimate for name, estimate in found.items() if estimate is not None}
-
-
-def _marks(
-    differences: Mapping[str, Mapping[str, Estimate]], margins: Mapping[str, float]
-) -> dict[str, dict[str, Mark]]:
-    """One correction for all variants and metrics: they are looked at together."""
-    looked_at = {(variant, name): row[name] for variant, row in differences.items() for name in COMPARED if name in row}
-    found = marks(looked_at, {key: margins[key[1]] for key in looked_at if key[1] in margins})
-    return {variant: {name: mark for (one, name), mark in found.items() if one == variant} for variant in differences}
-
-
-def _vacuous(found: Sequence[Scores]) -> list[str]:
+def vacuous_everywhere(scores: Sequence[Scores]) -> list[str]:
     """Rates that are vacuous in all of these."""
-    of_each = [{name for name, reason in scores.not_judged.items() if reason.startswith(VACUOUS)} for scores in found]
+    of_each = [
+        {name for name, reason in of_seed.not_judged.items() if reason.startswith(VACUOUS)} for of_seed in scores
+    ]
     return sorted(set.intersection(*of_each)) if of_each else []
 
 
+def _without(unfit: Collection[str], values: Mapping[str, float]) -> dict[str, float]:
+    return {name: values[name] for name in METRICS if name in values and name not in unfit}
+
+
 def _written(table: Mapping[str, Mapping[str, Estimate]]) -> dict[str, dict[str, dict[str, float]]]:
-    return {variant: {name: _parts(found) for name, found in row.items()} for variant, row in table.items()}
+    return {variant: {name: _parts(estimate) for name, estimate in row.items()} for variant, row in table.items()}
 
 
 def _parts(estimate: Estimate) -> dict[str, float]:

@@ -6,11 +6,12 @@ from typing import Any
 
 from ehrgen.findings.statistics.intervals import Estimate
 
-Manifests = Mapping[str, Mapping[int, Mapping[str, Any]]]  # variant -> seed -> manifest
+Manifest = Mapping[str, Any]  # the content of reports/manifests/VARIANT/SEED.json
+Manifests = Mapping[str, Mapping[int, Manifest]]  # variant -> seed -> manifest
 
 
 @dataclass(frozen=True)
-class Cost:
+class TrainingCost:
     """Of one variant, over its seeds.
 
     Attributes:
@@ -25,25 +26,25 @@ class Cost:
     ratio: Estimate | None
 
 
-def costs(manifests: Manifests, reference: str) -> dict[str, Cost]:
+def costs(manifests: Manifests, reference: str) -> dict[str, TrainingCost]:
     """Variant -> cost, of those with a manifest."""
     base = manifests.get(reference, {})
-    return {variant: _cost(by_seed, base) for variant, by_seed in manifests.items() if by_seed}
+    return {variant: _cost(of_variant, base) for variant, of_variant in manifests.items() if of_variant}
 
 
-def _cost(by_seed: Mapping[int, Mapping[str, Any]], base: Mapping[int, Mapping[str, Any]]) -> Cost:
-    found = by_seed.values()
-    steps = [1000 * one["seconds"] / one["steps"] for one in found if one.get("steps")]
-    known = [cpu_ratio(by_seed[seed], base[seed]) for seed in sorted(by_seed.keys() & base.keys())]
+def _cost(of_variant: Mapping[int, Manifest], base: Mapping[int, Manifest]) -> TrainingCost:
+    manifests = of_variant.values()
+    steps = [1000 * manifest["seconds"] / manifest["steps"] for manifest in manifests if manifest.get("steps")]
+    known = [cpu_ratio(of_variant[seed], base[seed]) for seed in sorted(of_variant.keys() & base.keys())]
     ratios = [ratio for ratio in known if ratio is not None]
-    return Cost(
-        seconds=Estimate.of([one["seconds"] for one in found]),
-        step=Estimate.of(steps) if len(steps) == len(found) else None,
+    return TrainingCost(
+        seconds=Estimate.of([manifest["seconds"] for manifest in manifests]),
+        step=Estimate.of(steps) if len(steps) == len(manifests) else None,
         ratio=Estimate.of(ratios) if ratios else None,
     )
 
 
-def cpu_ratio(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> float | None:
+def cpu_ratio(training: Manifest, reference: Manifest) -> float | None:
     """CPU time of one training over that of another; None where a manifest has none, as of a GPU's work."""
-    seconds = [one.get("cpu_seconds") for one in (ours, theirs)]
-    return seconds[0] / seconds[1] if all(seconds) else None
+    ours, theirs = training.get("cpu_seconds"), reference.get("cpu_seconds")
+    return ours / theirs if ours and theirs else None

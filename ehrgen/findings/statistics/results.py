@@ -3,16 +3,17 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from ehrgen.findings.statistics import traces
-from ehrgen.findings.statistics.traces import Traces
+from ehrgen.findings.statistics.costs import Manifest, Manifests
+from ehrgen.findings.statistics.history import History, Traces
 from ehrgen.metrics.table.suite import Scores
 from ehrgen.variants import AblationSettings
 
 FLOOR = "floor"
-Result = TypeVar("Result")
+Content = TypeVar("Content")
 
 
 class NoEvidenceError(ValueError):
@@ -25,29 +26,37 @@ class Results:
 
     Attributes:
         runs: Metrics of the patients generated.
-        traces: Every objective through the training.
+        histories: The training, epoch by epoch.
         manifests: Parameters and seconds of the training.
         anchors: Metrics of reference generators; `floor` is real patients.
     """
 
     runs: Mapping[str, Mapping[int, Scores]]
-    traces: Mapping[str, Mapping[int, Traces]]
-    manifests: Mapping[str, Mapping[int, Mapping[str, Any]]]
+    histories: Mapping[str, Mapping[int, History]]
+    manifests: Manifests
     anchors: Mapping[str, Scores]
 
     @classmethod
     def read(cls, ablation: AblationSettings, runs: Path, history: Path, manifests: Path, anchors: Path) -> "Results":
-        """What there is of these variants and seeds in these folders."""
+        """What there is of these variants and seeds in these folders; each file is read once."""
         return cls(
             runs=by_seed(ablation, runs, ".json", Scores.load),
-            traces=by_seed(ablation, history, ".csv", traces.load),
-            manifests=by_seed(ablation, manifests, ".json", lambda path: json.loads(path.read_text())),
+            histories=by_seed(ablation, history, ".csv", History.load),
+            manifests=by_seed(ablation, manifests, ".json", _manifest),
             anchors={path.stem: Scores.load(path) for path in sorted(anchors.glob("*.json"))},
         )
 
+    @cached_property
+    def traces(self) -> dict[str, dict[int, Traces]]:
+        """Variant -> seed -> every objective through the training."""
+        return {
+            variant: {seed: history.traces for seed, history in of_variant.items()}
+            for variant, of_variant in self.histories.items()
+        }
+
     def need(self, *variants: str) -> None:
         """Raise NoEvidenceError naming those of these variants that have no result of any kind."""
-        if absent := [name for name in variants if not (self.runs.get(name) or self.traces.get(name))]:
+        if absent := [name for name in variants if not (self.runs.get(name) or self.histories.get(name))]:
             raise NoEvidenceError(f"not run: {', '.join(absent)}")
 
     def metric(self, variant: str, name: str) -> dict[int, float]:
@@ -57,12 +66,12 @@ class Results:
             NoEvidenceError: If the variant was not run, or no seed has a value.
         """
         self.need(variant)
-        by_seed = self.runs.get(variant, {})
-        found = {seed: scores.metrics[name] for seed, scores in by_seed.items() if name in scores.metrics}
-        if not found:
-            reasons = {scores.not_judged.get(name, "no value") for scores in by_seed.values()}
+        scores_of = self.runs.get(variant, {})
+        values = {seed: scores.metrics[name] for seed, scores in scores_of.items() if name in scores.metrics}
+        if not values:
+            reasons = {scores.not_judged.get(name, "no value") for scores in scores_of.values()}
             raise NoEvidenceError(f"{name} of {variant}: {'; '.join(sorted(reasons))}")
-        return found
+        return values
 
     def floor(self, name: str) -> float:
         """The metric between two samples of real patients.
@@ -77,13 +86,17 @@ class Results:
 
 
 def by_seed(
-    ablation: AblationSettings, folder: Path, suffix: str, load: Callable[[Path], Result]
-) -> dict[str, dict[int, Result]]:
+    ablation: AblationSettings, folder: Path, suffix: str, load: Callable[[Path], Content]
+) -> dict[str, dict[int, Content]]:
     """Variant -> seed -> what `load` makes of folder/VARIANT/SEED.suffix, where that file is there."""
     paths = {
         variant: {seed: folder / variant / f"{seed}{suffix}" for seed in ablation.seeds} for variant in ablation.run
     }
     return {
-        variant: {seed: load(path) for seed, path in of_seed.items() if path.exists()}
-        for variant, of_seed in paths.items()
+        variant: {seed: load(path) for seed, path in of_variant.items() if path.exists()}
+        for variant, of_variant in paths.items()
     }
+
+
+def _manifest(path: Path) -> Manifest:
+    return json.loads(path.read_text(encoding="utf-8"))

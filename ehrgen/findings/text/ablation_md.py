@@ -4,13 +4,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ehrgen.findings.statistics.attribution import COLUMNS
-from ehrgen.findings.statistics.comparison import COMPARED, FLOOR, INDEPENDENT, SHOWN, Comparison
-from ehrgen.findings.statistics.costs import Cost
+from ehrgen.findings.statistics.comparison import COMPARED, INDEPENDENT, SHOWN, Ablation
+from ehrgen.findings.statistics.costs import TrainingCost
+from ehrgen.findings.statistics.history import FINAL_COLUMNS
 from ehrgen.findings.statistics.intervals import Estimate
-from ehrgen.findings.statistics.significance import SIGNS, Mark
+from ehrgen.findings.statistics.results import FLOOR
+from ehrgen.findings.statistics.significance import SIGNS, Significance
 from ehrgen.findings.text.tables import ARROWS, NOTHING, bracketed, cell, table
-from ehrgen.findings.verdicts.losses import Verdict, shared_by
+from ehrgen.findings.verdicts.losses import Verdicts, shared_by
 from ehrgen.metrics.table.suite import FAMILIES, HEADLINE, METRICS, VACUOUS
 
 LEGEND = f"""\
@@ -38,30 +39,29 @@ Wall time of the trainings, on a machine that may have done other work beside th
 CPU time, paired by seed."""
 
 Objectives = Mapping[str, Mapping[str, Mapping[str, float]]]
-Verdicts = Mapping[str, Mapping[str, Verdict]]
 
 
 def report(
-    found: Comparison,
+    ablation: Ablation,
     objectives: Objectives,
     changed: Mapping[str, Mapping[str, Any]],
     verdicts: Verdicts,
-    costs: Mapping[str, Cost],
+    costs: Mapping[str, TrainingCost],
 ) -> str:
     """The whole of reports/ablation.md."""
-    sizes = " or ".join(f"{n:,}" for n in found.patients)
+    sizes = " or ".join(f"{n:,}" for n in ablation.patients)
     parts = [
         "# Ablation",
         f"Each number compares {sizes} synthetic patients with as many held-out real ones.",
-        _variants(found, changed),
+        _variants(ablation, changed),
         "## Metrics",
         LEGEND,
-        *_metrics(found),
-        f"## Differences from {found.reference}",
-        *_differences(found),
+        *_metrics(ablation),
+        f"## Differences from {ablation.reference}",
+        *_differences(ablation),
         "## Skill",
         SKILL,
-        _skill(found),
+        _skill(ablation),
         "## Verdicts",
         VERDICTS,
         _verdicts(verdicts),
@@ -72,7 +72,7 @@ def report(
         COSTS,
         _costs(costs),
         "## Not judged, and why",
-        "\n".join(f"- {remark}" for remark in found.remarks) or "Everything was judged.",
+        "\n".join(f"- {remark}" for remark in ablation.remarks) or "Everything was judged.",
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -85,28 +85,28 @@ def _of_family(family: str, names: Iterable[str] = SHOWN) -> list[str]:
     return [name for name in names if METRICS[name].family == family]
 
 
-def _variants(found: Comparison, changed: Mapping[str, Mapping[str, Any]]) -> str:
-    lines = [f"- **{found.reference}**: the reference; the others differ from it in what is listed"]
-    for variant in found.differences:
+def _variants(ablation: Ablation, changed: Mapping[str, Mapping[str, Any]]) -> str:
+    lines = [f"- **{ablation.reference}**: the reference; the others differ from it in what is listed"]
+    for variant in ablation.differences:
         listed = ", ".join(f"{key} {value}" for key, value in changed.get(variant, {}).items())
         lines.append(f"- **{variant}**: {listed or 'the same configuration'}")
     return "\n".join(lines)
 
 
-def _metrics(found: Comparison) -> list[str]:
-    others = sorted(found.anchors, key=lambda anchor: anchor != FLOOR)
+def _metrics(ablation: Ablation) -> list[str]:
+    others = sorted(ablation.anchors, key=lambda anchor: anchor != FLOOR)
     rows: dict[str, dict[str, str]] = {
         variant: {name: cell(estimate) for name, estimate in values.items()}
-        for variant, values in found.estimates.items()
+        for variant, values in ablation.estimates.items()
     }
     rows |= {
-        f"*{anchor}*": {name: f"{value:.4g}" for name, value in found.anchors[anchor].items()} for anchor in others
+        f"*{anchor}*": {name: f"{value:.4g}" for name, value in ablation.anchors[anchor].items()} for anchor in others
     }
-    floor = found.anchors.get(FLOOR, {})
+    floor = ablation.anchors.get(FLOOR, {})
     rows.get(f"*{FLOOR}*", {}).update(
-        {name: bracketed(floor[name], error) for name, error in found.margins.items() if name in floor}
+        {name: bracketed(floor[name], error) for name, error in ablation.margins.items() if name in floor}
     )
-    for owner, names in found.vacuous.items():
+    for owner, names in ablation.vacuous.items():
         rows[owner if owner in rows else f"*{owner}*"].update(dict.fromkeys(names, VACUOUS))
     parts = []
     for family in filter(_of_family, FAMILIES):
@@ -116,20 +116,20 @@ def _metrics(found: Comparison) -> list[str]:
     return parts
 
 
-def _differences(found: Comparison) -> list[str]:
-    estimates = [values[name] for values in found.differences.values() for name in COMPARED if name in values]
+def _differences(ablation: Ablation) -> list[str]:
+    estimates = [values[name] for values in ablation.differences.values() for name in COMPARED if name in values]
     if not estimates:
         return ["Nothing to compare: there is one variant, or the reference has no result."]
     parts = ["Paired by seed. No intervals: they need two seeds that both variants have."]
-    if any(found.marks.values()):
-        parts = [DIFFERENCES, _counted(found.marks)]
+    if any(ablation.significance.values()):
+        parts = [DIFFERENCES, _counted(ablation.significance)]
     for family in FAMILIES:
         if names := _of_family(family, COMPARED):
             rows = [
-                [variant, *(_marked(values.get(name), found.marks[variant].get(name)) for name in names)]
-                for variant, values in found.differences.items()
+                [variant, *(_signed(values.get(name), ablation.significance[variant].get(name)) for name in names)]
+                for variant, values in ablation.differences.items()
             ]
-            margins = [_margin(found.margins.get(name)) for name in names]
+            margins = [_margin(ablation.margins.get(name)) for name in names]
             parts.append(table(["", *map(_title, names)], [*rows, ["*margin*", *margins]]))
     return parts
 
@@ -139,36 +139,36 @@ def _margin(margin: float | None) -> str:
     return f"± {margin:.2g}  " if margin else f"{NOTHING}  "
 
 
-def _counted(marks: Mapping[str, Mapping[str, Mark]]) -> str:
-    """How many differences have which mark, in words."""
-    found = Counter(mark.name for row in marks.values() for mark in row.values())
-    listed = ", ".join(f"{found[name]} {name}{f' ({sign})' if sign else ''}" for name, sign in SIGNS.items())
-    return f"Of {found.total()} differences: {listed}."
+def _counted(outcomes: Mapping[str, Mapping[str, Significance]]) -> str:
+    """How many differences have which outcome, in words."""
+    counts = Counter(judged.outcome for row in outcomes.values() for judged in row.values())
+    listed = ", ".join(f"{counts[name]} {name}{f' ({sign})' if sign else ''}" for name, sign in SIGNS.items())
+    return f"Of {counts.total()} differences: {listed}."
 
 
-def _marked(estimate: Estimate | None, mark: Mark | None) -> str:
-    if estimate is None:
+def _signed(difference: Estimate | None, judged: Significance | None) -> str:
+    if difference is None:
         return NOTHING
-    return f"{cell(estimate, signed=True)} {SIGNS[mark.name] if mark else '':2}"
+    return f"{cell(difference, signed=True)} {SIGNS[judged.outcome] if judged else '':2}"
 
 
-def _skill(found: Comparison) -> str:
-    names = [name for name in HEADLINE if any(name in values for values in found.skill.values())]
+def _skill(ablation: Ablation) -> str:
+    names = [name for name in HEADLINE if any(name in values for values in ablation.skill.values())]
     if not names:
         return f"Needs the anchors {FLOOR} and {INDEPENDENT}."
     rows = [
         [
             _title(name),
-            *(f"{values[name]:z.2f}" if name in values else NOTHING for values in found.skill.values()),
+            *(f"{values[name]:z.2f}" if name in values else NOTHING for values in ablation.skill.values()),
         ]
         for name in names
     ]
-    return table(["", *found.skill], rows)
+    return table(["", *ablation.skill], rows)
 
 
 def _objectives(objectives: Objectives) -> str:
     rows = [(variant, name, row) for variant, part in objectives.items() for name, row in part.items()]
-    present = [column for column in COLUMNS if any(column in row for _, _, row in rows)]
+    present = [column for column in FINAL_COLUMNS if any(column in row for _, _, row in rows)]
     if not present:
         return "No history of training was found."
     cells = [
@@ -179,27 +179,29 @@ def _objectives(objectives: Objectives) -> str:
 
 
 def _verdicts(verdicts: Verdicts) -> str:
-    objectives = dict.fromkeys(name for found in verdicts.values() for name in found)
+    objectives = dict.fromkeys(name for of_variant in verdicts.values() for name in of_variant)
     if not objectives:
         return "No history of training was found."
     rows = [
         [
             variant,
             *(
-                f"{one.name}{shared_by(one.name, one.votes)}" if (one := found.get(name)) else NOTHING
+                f"{verdict.name}{shared_by(verdict.name, verdict.votes)}"
+                if (verdict := of_variant.get(name))
+                else NOTHING
                 for name in objectives
             ),
         ]
-        for variant, found in verdicts.items()
+        for variant, of_variant in verdicts.items()
     ]
     return table(["", *objectives], rows)
 
 
-def _costs(costs: Mapping[str, Cost]) -> str:
+def _costs(costs: Mapping[str, TrainingCost]) -> str:
     if not costs:
         return "No manifest of a training was found."
     rows = [
-        [variant, *(cell(value) if value else NOTHING for value in (one.seconds, one.step, one.ratio))]
-        for variant, one in costs.items()
+        [variant, *(cell(value) if value else NOTHING for value in (cost.seconds, cost.step, cost.ratio))]
+        for variant, cost in costs.items()
     ]
     return table(["", "s a training", "ms a step", "times the reference"], rows)

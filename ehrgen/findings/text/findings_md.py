@@ -5,20 +5,16 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ehrgen.findings.text.tables import NOTHING, cell, percent, table
+from ehrgen.findings.text.tables import NOTHING, cell, table
 from ehrgen.findings.verdicts.claims import REFUTED, SUPPORTED, UNDECIDED, Judged
-from ehrgen.findings.verdicts.losses import HEALTHY, NEGLIGIBLE, UNCLEAR, Verdict, shared_by
+from ehrgen.findings.verdicts.losses import HEALTHY, MEANINGS, UNCLEAR, Verdict, Verdicts, shared_by
 
-Verdicts = Mapping[str, Mapping[str, Verdict]]  # variant -> objective -> verdict
 INTRODUCTION = """\
 Written by `dvc repro` from histories, runs and manifests; no verdict is written by hand."""
-OBJECTIVES = f"""\
-*constant* has no path to the shared parameters; *leaky* reads what it must not; *solved* has nothing left to learn;
-*negligible* has less than {percent(NEGLIGIBLE)} of the gradient; *conflicting* pulls against lm; *unlearned* ended at
-chance; *healthy* is none of these; *unclear* is none of these either, but not all could be checked. None of them says
-what the patients would be without the loss: reports/ablation.md does. Each seed is judged alone, and most seeds
-decide. The numbers are means over the seeds with that verdict: shares and cosine over all epochs, values of the
-validation split after the last. Thresholds and their reasons: docs/verdicts.md."""
+OBJECTIVES = """\
+None of these words says what the patients would be without the loss: reports/ablation.md does. Each seed is judged
+alone, and most seeds decide. The numbers are means over the seeds with that verdict: shares and cosine over all epochs,
+values of the validation split after the last. Thresholds and their reasons: docs/verdicts.md."""
 CLAIMS = """\
 Sentences of the loss analysis that started this project, by its lines. Each is turned into a number and into the values
 under which it would hold; the 95 % t interval over training seeds lies among them (supported), outside (refuted) or
@@ -29,14 +25,15 @@ EXPECTED = """\
 What we expected before measuring, judged in the same way."""
 
 
-def findings(verdicts: Verdicts, analysis: Sequence[Judged], expected: Sequence[Judged]) -> str:
+def report(verdicts: Verdicts, analysis: Sequence[Judged], expected: Sequence[Judged]) -> str:
     """The whole of reports/findings.md."""
     parts = [
         "# Findings",
         INTRODUCTION,
         "## Objectives",
+        "\n".join(f"- *{name}*: {meaning}" for name, meaning in MEANINGS.items()),
         OBJECTIVES,
-        *(f"### {variant}\n\n{_objectives(found)}" for variant, found in verdicts.items()),
+        *(f"### {variant}\n\n{_objectives(of_variant)}" for variant, of_variant in verdicts.items()),
         "## Claims",
         CLAIMS,
         counts(analysis),
@@ -52,13 +49,14 @@ def findings(verdicts: Verdicts, analysis: Sequence[Judged], expected: Sequence[
 def summary(verdicts: Verdicts, analysis: Sequence[Judged], expected: Sequence[Judged]) -> str:
     """A line for each objective that is not healthy, and one for the claims: what the stage prints."""
     lines = []
-    for variant, found in verdicts.items():
-        told = [f"  {name}: {verdict}" for name, verdict in found.items() if verdict.name not in (HEALTHY, UNCLEAR)]
-        for one in (HEALTHY, UNCLEAR):
-            agreed = {name: verdict for name, verdict in found.items() if verdict.name == one}
-            named = [f"{name}{shared_by(one, verdict.votes)}" for name, verdict in agreed.items()]
-            told += [f"  {one}: {', '.join(named)}"] if named else []
-        lines += [variant, *(told or ["  no history"])]
+    for variant, of_variant in verdicts.items():
+        faults = {name: verdict for name, verdict in of_variant.items() if verdict.name not in (HEALTHY, UNCLEAR)}
+        of_lines = [f"  {name}: {verdict}" for name, verdict in faults.items()]
+        for word in (HEALTHY, UNCLEAR):
+            agreed = {name: verdict for name, verdict in of_variant.items() if verdict.name == word}
+            named = [f"{name}{shared_by(word, verdict.votes)}" for name, verdict in agreed.items()]
+            of_lines += [f"  {word}: {', '.join(named)}"] if named else []
+        lines += [variant, *(of_lines or ["  no history"])]
     return "\n".join([*lines, f"claims: {counts(analysis)}", f"our expectations: {counts(expected)}"])
 
 
@@ -66,18 +64,18 @@ def content(verdicts: Verdicts, analysis: Sequence[Judged], expected: Sequence[J
     """Everything, as what JSON can hold."""
     return {
         "objectives": {
-            variant: {objective: verdict.content() for objective, verdict in found.items()}
-            for variant, found in verdicts.items()
+            variant: {objective: verdict.content() for objective, verdict in of_variant.items()}
+            for variant, of_variant in verdicts.items()
         },
-        "claims": [one.content() for one in analysis],
-        "expectations": [one.content() for one in expected],
+        "claims": [judged.content() for judged in analysis],
+        "expectations": [judged.content() for judged in expected],
     }
 
 
-def counts(judged: Sequence[Judged]) -> str:
+def counts(claims: Sequence[Judged]) -> str:
     """How many claims have which verdict, in words."""
-    found = Counter(one.verdict for one in judged)
-    return ", ".join(f"{found[name]} {name}" for name in (SUPPORTED, REFUTED, UNDECIDED))
+    of_verdict = Counter(judged.verdict for judged in claims)
+    return ", ".join(f"{of_verdict[name]} {name}" for name in (SUPPORTED, REFUTED, UNDECIDED))
 
 
 def needed(limits: tuple[float, float] | None) -> str:
@@ -95,18 +93,21 @@ def needed(limits: tuple[float, float] | None) -> str:
     return f"≤ {high:.3g}" if math.isinf(low) else f"{low:.3g} to {high:.3g}"
 
 
-def _objectives(found: Mapping[str, Verdict]) -> str:
-    return "\n".join(f"- {name}: {verdict}" for name, verdict in found.items()) or "No history of training was found."
+def _objectives(verdicts: Mapping[str, Verdict]) -> str:
+    return (
+        "\n".join(f"- {name}: {verdict}" for name, verdict in verdicts.items()) or "No history of training was found."
+    )
 
 
-def _claims(judged: Sequence[Judged]) -> list[str]:
+def _claims(claims: Sequence[Judged]) -> list[str]:
     rows, details = [], []
-    for number, one in enumerate(judged, start=1):
-        place = f" (line {one.claim.line})" if one.claim.line else ""
-        effect = cell(one.effect) if one.effect else NOTHING
-        rows.append([f"{number}. {one.claim.quote}{place}", one.verdict, effect, needed(one.limits)])
-        reason = f"; {one.reason}" if one.reason else ""
-        details.append(f"{number}. {one.claim.measure}; {one.claim.support.why}{reason}")
+    for number, judged in enumerate(claims, start=1):
+        claim = judged.claim
+        place = f" (line {claim.line})" if claim.line else ""
+        effect = cell(judged.effect) if judged.effect else NOTHING
+        rows.append([f"{number}. {claim.quote}{place}", judged.verdict, effect, needed(judged.limits)])
+        reason = f"; {judged.reason}" if judged.reason else ""
+        details.append(f"{number}. {claim.measure}; {claim.support.why}{reason}")
     return [
         table(["claim", "verdict", "measured", "holds if"], rows),
         "Measured by, and where the bound comes from:\n\n" + "\n".join(details),

@@ -48,10 +48,7 @@ def cell(estimate: Estimate, signed: bool = False) -> str:
     sign = "+" if signed else ""
     if not estimate.half_width:
         return f"{estimate.mean:{sign}.4g}" + ("" if estimate.half_width is None else " ± 0")
-    mean, half_width = (
-        rounded(estimate.mean),
-        rounded(estimate.half_width),
-    )  # as in the JSON reports: one rounding, one text
+    mean, half_width = rounded(estimate.mean), rounded(estimate.half_width)  # as in the JSON reports: one rounding
     digits = min(6, max(0, 1 - math.floor(math.log10(half_width))))
     return f"{mean:{sign}.{digits}f} ± {half_width:.{digits}f}"
 

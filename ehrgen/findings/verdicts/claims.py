@@ -102,7 +102,7 @@ class Judged:
 
     def content(self) -> dict[str, Any]:
         """Everything, as what JSON can hold: an open end of the range is absent."""
-        found: dict[str, Any] = {
+        content: dict[str, Any] = {
             "line": self.claim.line,
             "quote": self.claim.quote,
             "measure": str(self.claim.measure),
@@ -110,13 +110,13 @@ class Judged:
             "verdict": self.verdict,
         }
         if self.effect:
-            found |= {"mean": rounded(self.effect.mean), "seeds": self.effect.seeds}
+            content |= {"mean": rounded(self.effect.mean), "seeds": self.effect.seeds}
             if self.effect.half_width is not None:
-                found["half_width"] = rounded(self.effect.half_width)
+                content["half_width"] = rounded(self.effect.half_width)
         for name, end in zip(("supported_from", "supported_to"), self.limits or (), strict=False):
             if math.isfinite(end):
-                found[name] = rounded(end)
-        return found | ({"reason": self.reason} if self.reason else {})
+                content[name] = rounded(end)
+        return content | ({"reason": self.reason} if self.reason else {})
 
 
 def judge(claim: Claim, results: Results) -> Judged:

@@ -5,7 +5,7 @@ None where a column was not measured, or the quantity is undefined in this train
 
 from collections.abc import Callable
 
-from ehrgen.findings.statistics.traces import Trace, Traces
+from ehrgen.findings.statistics.history import Trace, Traces
 
 Quantity = Callable[[Traces, str], float | None]
 
@@ -31,12 +31,12 @@ def from_codes(traces: Traces, objective: str) -> float | None:
 
 
 def from_prompt(traces: Traces, objective: str) -> float | None:
-    """Share of a head's knowledge (chance - value) that is lost with another patient's prompt; above 1 if misled."""
+    """Share of a head's nats below chance that is lost with another patient's prompt; above 1 if misled."""
     return traces[objective].lost_with("value_prompts_shuffled")
 
 
 def from_record(traces: Traces, objective: str) -> float | None:
-    """Share of what lm knows (chance - value) that is lost under the inputs of sampling; above 1 if misled."""
+    """Share of lm's nats below chance that is lost under the inputs of sampling; above 1 if misled."""
     return traces[objective].lost_with("validation_nll")
 
 
@@ -62,22 +62,24 @@ def above_heads(column: str) -> Quantity:
     """Of a share: that of the objective minus that of both heads together, means over epochs."""
 
     def quantity(traces: Traces, objective: str) -> float | None:
-        own, *heads = [traces[name].mean(column) for name in (objective, "age", "sex") if name in traces]
-        return None if own is None or None in heads else own - sum(heads)
+        own = traces[objective].mean(column)
+        heads = [traces[name].mean(column) for name in ("age", "sex") if name in traces]
+        measured = [share for share in heads if share is not None]
+        return None if own is None or len(measured) < len(heads) else own - sum(measured)
 
     return quantity
 
 
 def sum_error(traces: Traces, objective: str) -> float | None:
     """Largest |share - weight x value / sum of weight x value| over the epochs: the formula of the total, redone."""
-    found = []
+    errors = []
     for row in traces[objective].epochs:
         peers = [_at(trace, row["epoch"]) for trace in traces.values()]
         if "share" not in row or any("value" not in peer for peer in peers):
             return None
         total = sum(peer["weight"] * peer["value"] for peer in peers if peer)
-        found.append(abs(row["share"] - row["weight"] * row["value"] / total))
-    return max(found)
+        errors.append(abs(row["share"] - row["weight"] * row["value"] / total))
+    return max(errors)
 
 
 def _at(trace: Trace, epoch: float) -> dict[str, float]:

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from ehrgen.findings.statistics.traces import Trace, Traces
+from ehrgen.findings.statistics.history import Trace, Traces
 
 CONSTANT = 1e-6  # gradient norm on the shared parameters, nats; never above it in any epoch
-LEAKY = 0.5  # share of what it knows that comes from inputs it must not read
+LEAKY = 0.5  # share of its nats below chance that comes from inputs it must not read
 SOLVED = 0.05  # validation value, share of chance
 NEGLIGIBLE = 0.005  # share of the gradient, mean over epochs
 CONFLICTING = -0.1  # cosine with the gradient of lm, mean over epochs
@@ -32,6 +32,16 @@ PHRASES: dict[str, tuple[str, str, str]] = {  # name -> of the epochs, column, i
     "ceiling": ("last", "probe_accuracy", "{} % from codes alone"),
 }
 HEALTHY, UNCLEAR = "healthy", "unclear"
+MEANINGS = {  # verdict -> in a few words, for every report
+    "constant": "no path to the shared parameters",
+    "leaky": "reads what it must not",
+    "solved": "nothing left to learn",
+    "negligible": f"less than {NEGLIGIBLE * 100:g} % of the gradient",
+    "conflicting": "pulls against lm",
+    "unlearned": "ended at chance",
+    HEALTHY: "none of these",
+    UNCLEAR: "no fault found, not all could be checked",
+}
 
 
 class NotMeasuredError(ValueError):
@@ -85,21 +95,24 @@ def shared_by(name: str, votes: Mapping[str, int]) -> str:
 
 def diagnose(trainings: Iterable[Traces]) -> dict[str, Verdict]:
     """Objective -> verdict over these trainings of one variant; an objective that never had a weight is absent."""
-    found: dict[str, list[Trace]] = {}
+    seeds_of: dict[str, list[Trace]] = {}
     for training in trainings:
         for objective, trace in training.items():
-            found.setdefault(objective, []).append(trace)
-    return {objective: _combined(objective, seeds) for objective, seeds in found.items()}
+            seeds_of.setdefault(objective, []).append(trace)
+    return {objective: _combined(objective, seeds) for objective, seeds in seeds_of.items()}
 
 
-def verdicts(trained: Mapping[str, Mapping[int, Traces]]) -> dict[str, dict[str, Verdict]]:
-    """Variant -> objective -> verdict, from the traces of each variant's seeds."""
-    return {variant: diagnose(by_seed.values()) for variant, by_seed in trained.items()}
+Verdicts = Mapping[str, Mapping[str, Verdict]]  # variant -> objective -> verdict
+
+
+def verdicts(traces: Mapping[str, Mapping[int, Traces]]) -> Verdicts:
+    """The verdicts of every variant, from the traces of its seeds."""
+    return {variant: diagnose(by_seed.values()) for variant, by_seed in traces.items()}
 
 
 def judge(objective: str, trace: Trace) -> tuple[str, tuple[str, ...]]:
     """The verdict on one training, and the rules that could not be tried before it was found."""
-    unchecked = []
+    unchecked: list[str] = []
     for name, rule in RULES.items():
         try:
             if rule(objective, trace):
@@ -115,7 +128,7 @@ def constant(objective: str, trace: Trace) -> bool:
 
 
 def leaky(objective: str, trace: Trace) -> bool:
-    """Half of what it knows comes from what it must not read.
+    """Half of its nats below chance come from what it must not read.
 
     For a head: lost with another patient's prompt, or still there with another patient's codes. For lm: lost under
     the inputs the sampler has. An objective without an accuracy is no head, and nothing else has a label to leak.
@@ -129,7 +142,7 @@ def leaky(objective: str, trace: Trace) -> bool:
     if trace.last("accuracy") is None:
         return False
     lost, kept = trace.lost_with("value_prompts_shuffled"), trace.kept_with("value_codes_shuffled")
-    if trace.knowledge is not None and lost is None and kept is None:
+    if trace.nats_below_chance is not None and lost is None and kept is None:
         _measured(trace, "value_prompts_shuffled")
     return max(lost or 0, kept or 0) >= LEAKY  # None: too little was learned for any of it to be a leak
 
@@ -148,11 +161,11 @@ def negligible(objective: str, trace: Trace) -> bool:
 
 
 def unlearned(objective: str, trace: Trace) -> bool:
-    """It ended no better than who knows frequencies alone, by less than LEAST_KNOWLEDGE of chance."""
+    """It ended no better than who knows frequencies alone, by less than LEAST_BELOW_CHANCE of chance."""
     if objective not in (LM, *HEADS):
         return False
     _measured(trace, "validation_value", "chance")
-    return trace.knowledge is None
+    return trace.nats_below_chance is None
 
 
 def conflicting(objective: str, trace: Trace) -> bool:
@@ -190,10 +203,10 @@ def _combined(objective: str, seeds: Sequence[Trace]) -> Verdict:
     judged = [judge(objective, trace) for trace in seeds]
     votes = Counter(name for name, _ in judged)
     order = [*RULES, UNCLEAR, HEALTHY]
-    name = max(votes, key=lambda one: (votes[one], -order.index(one)))
+    name = max(votes, key=lambda verdict: (votes[verdict], -order.index(verdict)))
     ours = [trace for trace, (verdict, _) in zip(seeds, judged, strict=True) if verdict == name]
     unchecked = dict.fromkeys(rule for verdict, rules in judged if verdict == name for rule in rules)
-    counted = {one: votes[one] for one in order if one in votes}
+    counted = {verdict: votes[verdict] for verdict in order if verdict in votes}
     return Verdict(name, counted, evidence(name, objective, ours), tuple(unchecked))
 
 
@@ -209,5 +222,5 @@ def _said(phrase: str, seeds: Sequence[Trace]) -> str:
     """A number in words, percentages as such; empty where no seed measured it."""
     over, column, words = PHRASES[phrase]
     values = [trace.mean(column) if over == "mean" else trace.last(column) for trace in seeds]
-    found = [value for value in values if value is not None]
-    return words.format(f"{fmean(found) * (100 if '%' in words else 1):.3g}") if found else ""
+    measured = [value for value in values if value is not None]
+    return words.format(f"{fmean(measured) * (100 if '%' in words else 1):.3g}") if measured else ""

@@ -42,7 +42,7 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Trained:
+class FromHistory:
     """A quantity of the training's history, from `QUANTITIES`."""
 
     quantity: str
@@ -54,16 +54,16 @@ class Trained:
 
     def values(self, results: Results) -> dict[int, float]:
         results.need(self.variant)
-        found = {}
-        for seed, of_seed in results.traces.get(self.variant, {}).items():
-            if self.objective not in of_seed:
+        values = {}
+        for seed, traces in results.traces.get(self.variant, {}).items():
+            if self.objective not in traces:
                 raise NoEvidenceError(f"{self.variant} trains without {self.objective}")
-            value = QUANTITIES[self.quantity](of_seed, self.objective)
+            value = QUANTITIES[self.quantity](traces, self.objective)
             if value is not None:
-                found[seed] = value
-        if not found:
+                values[seed] = value
+        if not values:
             raise NoEvidenceError(f"not measured: {self}")
-        return found
+        return values
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,8 @@ class HeadParameters:
 
     def values(self, results: Results) -> dict[int, float]:
         results.need(self.variant)
-        counts = {seed: one["parameters"] for seed, one in results.manifests.get(self.variant, {}).items()}
+        manifests = results.manifests.get(self.variant, {})
+        counts = {seed: manifest["parameters"] for seed, manifest in manifests.items()}
         if not counts:
             raise NoEvidenceError(f"no manifest of {self.variant}")
         return {seed: (count["age_head"] + count["sex_head"]) / count["all"] for seed, count in counts.items()}
@@ -99,13 +100,13 @@ class ExtraTime:
         if not (common := ours.keys() & theirs.keys()):
             raise NoEvidenceError(f"{self}: no seed that both variants have")
         ratios = {seed: cpu_ratio(ours[seed], theirs[seed]) for seed in sorted(common)}
-        found = {seed: ratio - 1 for seed, ratio in ratios.items() if ratio is not None}
-        if not found:
+        extra = {seed: ratio - 1 for seed, ratio in ratios.items() if ratio is not None}
+        if not extra:
             raise NoEvidenceError(f"{self}: no manifest says it; wall time would tell of other work on the machine")
-        return found
+        return extra
 
 
-Measure = Level | Difference | Trained | HeadParameters | ExtraTime
+Measure = Level | Difference | FromHistory | HeadParameters | ExtraTime
 
 
 def estimate(measure: Measure, results: Results) -> Estimate:

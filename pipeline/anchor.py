@@ -10,8 +10,8 @@ from ehrgen.core.params import load_yaml, section
 from ehrgen.data.cohort import Cohort
 from ehrgen.data.settings import CohortSettings
 from ehrgen.metrics import jackknife, portrait
-from ehrgen.metrics.anchors.generators import COPIES, anchors
-from ehrgen.metrics.evaluation import Evidence, evaluate
+from ehrgen.metrics.anchors.generators import COPIES, reference_generators
+from ehrgen.metrics.evaluation import EvaluationData, evaluate
 from ehrgen.metrics.families import truth
 from ehrgen.metrics.settings import EvaluateSettings
 from ehrgen.metrics.table.suite import NotJudged
@@ -22,19 +22,19 @@ def main() -> None:
     settings = section(params, "evaluate", EvaluateSettings, "params.yaml")
     process = truth.known(section(params, "cohort", CohortSettings, "params.yaml"))
     heldout, heldout2, train = map(Cohort.load(Path("data/cohort")).of_split, ("heldout", "heldout2", "train"))
-    floor = Evidence.of(heldout, heldout2, train, settings.patients, settings.seed, process, copies=True)
+    floor = EvaluationData.of(heldout, heldout2, train, settings.patients, settings.seed, process, copies=True)
     if (n := len(floor)) < settings.patients:
         print(f"{n:,} patients compared, not {settings.patients:,}: no more are held out or trained on")
     portrait.save(portrait.portrait(floor), Path("reports/portraits/floor.json"))
     jackknife.save(jackknife.standard_errors(floor, settings.seed), Path("reports/margins.json"))
     with replacing(Path("reports/anchors")) as folder:
         evaluate(floor).save(folder / "floor.json")
-        for number, (name, generate) in enumerate(anchors(settings.profiles).items()):
+        for number, (name, generate) in enumerate(reference_generators(settings.profiles).items()):
             try:
                 made = generate(train, n, np.random.default_rng([settings.seed, 2, number]))
                 evaluate(floor.judging(made, copies=name in COPIES)).save(folder / f"{name}.json")
             except NotJudged as reason:
-                print(f"anchor {name} is left out: {reason}")
+                print(f"reference generator {name} is left out: {reason}")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from ehrgen.core.params import load_yaml, section
 from ehrgen.data.cohort import Cohort
 from ehrgen.data.settings import CohortSettings
 from ehrgen.metrics import portrait
-from ehrgen.metrics.evaluation import Evidence, evaluate
+from ehrgen.metrics.evaluation import EvaluationData, evaluate
 from ehrgen.metrics.families.likelihood import Likelihood
 from ehrgen.metrics.families.truth import known
 from ehrgen.metrics.settings import EvaluateSettings
@@ -22,15 +22,15 @@ def main() -> None:
     cohort = Cohort.load(Path("data/cohort"))
     heldout, train = cohort.of_split("heldout"), cohort.of_split("train")
     generated = Cohort.load(Path("samples") / variant / str(seed))
-    evidence = Evidence.of(heldout, generated, train, settings.patients, settings.seed, truth)
+    data = EvaluationData.of(heldout, generated, train, settings.patients, settings.seed, truth)
     likelihood = Likelihood.load(Path("likelihoods") / variant / f"{seed}.parquet")
-    if len(evidence) < settings.patients:
+    if len(data) < settings.patients:
         print(
-            f"{len(evidence):,} patients compared, not {settings.patients:,}: {len(heldout):,} are held out, "
+            f"{len(data):,} patients compared, not {settings.patients:,}: {len(heldout):,} are held out, "
             f"{len(train):,} were trained on and {len(generated):,} were sampled"
         )
-    evaluate(replace(evidence, likelihood=likelihood)).save(Path("reports/runs") / variant / f"{seed}.json")
-    portrait.save(portrait.portrait(evidence), Path("reports/portraits") / variant / f"{seed}.json")
+    evaluate(replace(data, likelihood=likelihood)).save(Path("reports/runs") / variant / f"{seed}.json")
+    portrait.save(portrait.portrait(data), Path("reports/portraits") / variant / f"{seed}.json")
 
 
 if __name__ == "__main__":

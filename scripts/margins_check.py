@@ -22,7 +22,7 @@ from scipy import stats
 from ehrgen.core.files import write_text
 from ehrgen.data.simulation import simulator
 from ehrgen.metrics import jackknife
-from ehrgen.metrics.evaluation import Evidence, evaluate
+from ehrgen.metrics.evaluation import EvaluationData, evaluate
 from ehrgen.metrics.table.suite import METRICS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -63,7 +63,7 @@ def drawn(patients: int, number: int) -> Draw:
     everybody = process.sample(3 * patients, np.random.default_rng([4, number]))
     parts = np.array_split(everybody.patients["patient_id"].to_numpy(), 3)
     heldout, other, train = (everybody.take(ids) for ids in parts)
-    floor = Evidence(heldout, other, train, truth=process)
+    floor = EvaluationData(heldout, other, train, truth=process)
     return evaluate(floor).metrics, jackknife.standard_errors(floor, seed=number)
 
 

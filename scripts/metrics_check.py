@@ -18,14 +18,14 @@ import pandas as pd
 
 from ehrgen.data.cohort import Cohort
 from ehrgen.data.simulation.simulator import load
-from ehrgen.metrics.anchors import generators as anchors
-from ehrgen.metrics.evaluation import Evidence, evaluate
+from ehrgen.metrics.anchors import generators
+from ehrgen.metrics.evaluation import EvaluationData, evaluate
 from ehrgen.metrics.table.suite import METRICS
 
 SIMULATOR = Path(__file__).resolve().parents[1] / "ehrgen/data/simulation/simulator.npz"
 PROFILES = 64
 FLOOR, FLIPPED = "floor", "flipped"
-GENERATORS = tuple(anchors.anchors(PROFILES))
+GENERATORS = tuple(generators.reference_generators(PROFILES))
 COPIERS = ("memoriser", "markov", "collapsed")  # the chain too begins each history with a training patient's visit
 HONEST = tuple(name for name in GENERATORS if name not in COPIERS)
 
@@ -95,7 +95,7 @@ def cohorts(patients: int, seed: int) -> dict[str, Cohort]:
     train, heldout, fresh = (everybody.take(ids) for ids in parts)
     made = {
         name: generate(train, patients, np.random.default_rng([seed, number]))
-        for number, (name, generate) in enumerate(anchors.anchors(PROFILES).items())
+        for number, (name, generate) in enumerate(generators.reference_generators(PROFILES).items())
     }
     return {"train": train, "heldout": heldout, FLOOR: fresh, FLIPPED: flipped(fresh, seed), **made}
 
@@ -115,7 +115,7 @@ def main() -> int:
     chosen = parser.parse_args()
     made = cohorts(chosen.patients, chosen.seed)
     owners = (FLOOR, *GENERATORS, FLIPPED)
-    found = {owner: evaluate(Evidence(made["heldout"], made[owner], made["train"])) for owner in owners}
+    found = {owner: evaluate(EvaluationData(made["heldout"], made[owner], made["train"])) for owner in owners}
     values = pd.DataFrame({owner: scores.metrics for owner, scores in found.items()}).reindex(METRICS)
     print(values.dropna(how="all").to_string(float_format="{:.4g}".format, na_rep="-"))
     failed = 0

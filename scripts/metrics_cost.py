@@ -18,7 +18,7 @@ import numpy as np
 from ehrgen.core.files import write_json
 from ehrgen.data.cohort import Cohort
 from ehrgen.data.simulation import simulator
-from ehrgen.metrics.evaluation import Evidence, value
+from ehrgen.metrics.evaluation import EvaluationData, value
 from ehrgen.metrics.table.suite import FAMILIES, METRICS, NotJudged, function
 
 PARAMETERS = Path(__file__).resolve().parents[1] / "ehrgen/data/simulation/simulator.npz"
@@ -34,14 +34,14 @@ class Cost:
     peak: float = 0.0
 
 
-def measured(evidence: Evidence, show_all: bool) -> dict[str, Cost]:
+def measured(data: EvaluationData, show_all: bool) -> dict[str, Cost]:
     """The cost of each family; with `show_all`, a printed line for each metric."""
     costs = {family: Cost() for family in FAMILIES}
     for name, metric in METRICS.items():
         function(name)  # importing is not measuring
         start = time.process_time()
         try:
-            found = f"{value(name, evidence):.4g}"
+            found = f"{value(name, data):.4g}"
         except NotJudged as reason:
             found = str(reason)
         took = time.process_time() - start
@@ -72,7 +72,7 @@ def main() -> None:
     before = peak()
     codes = len(set().union(*(cohort.diagnoses["code"] for cohort in cohorts)))
     print(f"{len(cohorts[0]):,} patients of each cohort, {codes:,} codes")
-    costs = measured(Evidence(*cohorts, truth=process), asked.all)
+    costs = measured(EvaluationData(*cohorts, truth=process), asked.all)
     for family, cost in costs.items():
         print(f"{family:14s} {cost.cpu:6.2f} s")
     print(f"{'all':14s} {sum(cost.cpu for cost in costs.values()):6.2f} s, peak {peak():.2f} GB, {before:.2f} before")

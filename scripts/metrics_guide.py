@@ -11,8 +11,7 @@ from importlib import import_module
 from pathlib import Path
 
 from ehrgen.core.files import write_text
-from ehrgen.metrics.table.metric import Metric
-from ehrgen.metrics.table.suite import FAMILIES, METRICS, function
+from ehrgen.metrics.table.suite import FAMILIES, METRICS, Metric, function
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "metrics.md"
 SECTIONS = r"\n(?:Args|Raises|Example|Source|Attributes):\n"
@@ -23,10 +22,10 @@ HEAD = """\
 Written by `python -m scripts.metrics_guide` from the docstrings in `ehrgen/metrics`; do not edit.
 
 - Every metric compares equally many patients: held-out real ones (H), the ones to be judged (S), training patients (T).
-- The **floor** is the same number for a second sample of held-out real patients. No generator can be asked for more,
-  and many metrics are far from their ideal even there. Read each number beside the floor and the reference generators
-  in `reports/anchors`: *memoriser* (copies of T), *independent codes*, *latent profiles*, *Markov*, *collapsed* (20
-  patients over and over).
+- The **floor** is the real-vs-real baseline: the same number for a second sample of held-out real patients. No
+  generator can be asked for more, and many metrics are far from their ideal even there. Read each number beside the
+  floor and the **reference generators**, whose numbers are in `reports/anchors`: *memoriser* (copies of T),
+  *independent codes*, *latent profiles*, *Markov*, *collapsed* (20 patients over and over).
 - **A copy of the training patients passes every metric of fidelity and diversity.** Only the metrics that compare T
   with H tell it from a good generator.
 - A metric without a value says why: too few patients, nothing to compute, a rate without a denominator ("vacuous"),

@@ -9,16 +9,17 @@ from ehrgen.data.cohort import Cohort
 from ehrgen.data.disclosure import SMALLEST_SHOWN
 from ehrgen.data.simulation.simulator import Simulator
 from ehrgen.metrics.families.likelihood import Likelihood
-from ehrgen.metrics.table.suite import METRICS, NotJudged, Scores, count, function
+from ehrgen.metrics.table.scores import Scores
+from ehrgen.metrics.table.suite import METRICS, NotJudged, count, function
 
-ABSENT = {  # of optional evidence: what its absence means
+ABSENT = {  # of optional data: what its absence means
     "truth": "no exact truth: the cohort is not simulated",
     "likelihood": "the generator states no likelihood",
 }
 
 
 @dataclass(frozen=True)
-class Evidence:
+class EvaluationData:
     """Equally many patients of each kind; a metric takes those parts that its entry in the suite names.
 
     Attributes:
@@ -53,11 +54,11 @@ class Evidence:
         The real samples depend on the seed and the size alone, so that every run meets the same real patients.
         """
         n = min(patients, len(heldout), len(synthetic), len(train))
-        drawn = [
+        heldout, synthetic, train = (
             cohort.sample(n, np.random.default_rng([seed, number]))
             for number, cohort in enumerate((heldout, synthetic, train))
-        ]
-        return cls(*drawn, truth=truth, copies=copies)
+        )
+        return cls(heldout, synthetic, train, truth, copies)
 
     def __post_init__(self) -> None:
         if len({len(self.heldout), len(self.synthetic), len(self.train)}) > 1:
@@ -74,41 +75,41 @@ class Evidence:
         return len(self.synthetic)
 
 
-def evaluate(evidence: Evidence) -> Scores:
+def evaluate(data: EvaluationData) -> Scores:
     """Every metric of the suite, or the reason why it has no value."""
     values, reasons = {}, {}
     for name in METRICS:
         try:
-            values[name] = value(name, evidence)
+            values[name] = value(name, data)
         except NotJudged as reason:
             reasons[name] = str(reason)
-    return Scores(values, reasons, len(evidence))
+    return Scores(values, reasons, len(data))
 
 
-def value(name: str, evidence: Evidence) -> float:
+def value(name: str, data: EvaluationData) -> float:
     """One metric of the suite.
 
     Raises:
-        NotJudged: If the patients are too few, a part of the evidence is absent, the value would count 1 to 10 real
+        NotJudged: If the patients are too few, a part of the data is absent, the value would count 1 to 10 real
             patients, or there is nothing to compute.
     """
-    minimum, n = METRICS[name].minimum, len(evidence)
+    minimum, n = METRICS[name].minimum, len(data)
     if n < minimum:
         raise NotJudged(f"floor too low to judge: needs {minimum:,} patients, has {n:,}")
-    return computed(name, evidence)
+    return computed(name, data)
 
 
-def computed(name: str, evidence: Evidence) -> float:
+def computed(name: str, data: EvaluationData) -> float:
     """One metric of the suite, however few the patients.
 
     Raises:
         NotJudged: As `value`, but for the number of patients.
     """
     metric = METRICS[name]
-    parts = {part: getattr(evidence, part) for part in metric.uses}
+    parts = {part: getattr(data, part) for part in metric.uses}
     for part, content in parts.items():
         if content is None:
             raise NotJudged(ABSENT[part])
-    if evidence.copies and metric.counts and 0 < count(name)(evidence.synthetic) < SMALLEST_SHOWN:
+    if data.copies and metric.counts and 0 < count(name)(data.synthetic) < SMALLEST_SHOWN:
         raise NotJudged(f"suppressed: it would count fewer than {SMALLEST_SHOWN} real patients")
     return function(name)(*parts.values())

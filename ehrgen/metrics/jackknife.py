@@ -17,27 +17,28 @@ from numpy import ndarray
 
 from ehrgen.core.files import write_json
 from ehrgen.data.cohort import Cohort
-from ehrgen.metrics.evaluation import Evidence, computed
-from ehrgen.metrics.table.suite import METRICS, NotJudged, rounded
+from ehrgen.metrics.evaluation import EvaluationData, computed
+from ehrgen.metrics.table.scores import rounded
+from ehrgen.metrics.table.suite import METRICS, NotJudged
 
 GROUPS = 5
 
 
-def standard_errors(evidence: Evidence, seed: int) -> dict[str, float]:
+def standard_errors(data: EvaluationData, seed: int) -> dict[str, float]:
     """Metric -> standard error over samples of patients, in its unit; absent where a group left it without a value.
 
     The metric's own least number of patients is not asked for: what counts is how the values differ, not what they are.
     """
-    group = np.random.default_rng([seed, 3]).permutation(len(evidence)) % GROUPS
-    values = [_values(_of_rows(evidence, group != one)) for one in range(GROUPS)]
-    everywhere = [name for name in METRICS if all(name in one for one in values)]
-    return {name: standard_error([one[name] for one in values]) for name in everywhere}
+    group = np.random.default_rng([seed, 3]).permutation(len(data)) % GROUPS
+    without = [_values(_of_rows(data, group != left_out)) for left_out in range(GROUPS)]
+    everywhere = [name for name in METRICS if all(name in values for values in without)]
+    return {name: standard_error([values[name] for values in without]) for name in everywhere}
 
 
-def save(found: Mapping[str, float], path: Path) -> None:
+def save(errors: Mapping[str, float], path: Path) -> None:
     """Write the standard errors as JSON, rounded."""
-    errors = {name: rounded(error) for name, error in found.items()}
-    write_json({"groups": GROUPS, "standard_error": errors}, path, sort_keys=True)
+    shown = {name: rounded(error) for name, error in errors.items()}
+    write_json({"groups": GROUPS, "standard_error": shown}, path, sort_keys=True)
 
 
 def standard_error(values: Sequence[float]) -> float:
@@ -51,19 +52,19 @@ def standard_error(values: Sequence[float]) -> float:
     return float(np.sqrt((groups - 1) / groups * np.square(np.subtract(values, np.mean(values))).sum()))
 
 
-def _values(evidence: Evidence) -> dict[str, float]:
-    found = {}
+def _values(data: EvaluationData) -> dict[str, float]:
+    values = {}
     for name in METRICS:
         try:
-            found[name] = computed(name, evidence)
+            values[name] = computed(name, data)
         except NotJudged:  # its reason is that of the whole sample, which `evaluate` reports
             continue
-    return found
+    return values
 
 
-def _of_rows(evidence: Evidence, keep: Bool[ndarray, " n"]) -> Evidence:
-    heldout, synthetic, train = (_rows(one, keep) for one in (evidence.heldout, evidence.synthetic, evidence.train))
-    return replace(evidence, heldout=heldout, synthetic=synthetic, train=train)
+def _of_rows(data: EvaluationData, keep: Bool[ndarray, " n"]) -> EvaluationData:
+    heldout, synthetic, train = (_rows(cohort, keep) for cohort in (data.heldout, data.synthetic, data.train))
+    return replace(data, heldout=heldout, synthetic=synthetic, train=train)
 
 
 def _rows(cohort: Cohort, keep: Bool[ndarray, " n"]) -> Cohort:

@@ -12,17 +12,17 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
-from scipy import sparse
 
 from ehrgen.core.files import write_text
 from ehrgen.data.cohort import AGE_BRACKETS, SEXES, Cohort
 from ehrgen.data.disclosure import SMALLEST_SHOWN, small, small_of_whole
 from ehrgen.data.icd9 import codes as icd9
 from ehrgen.data.icd9.codebook import CHAPTERS
+from ehrgen.data.indicator import membership
 from ehrgen.metrics.cohorts import incidence, neighbours
-from ehrgen.metrics.cohorts.cells import CELLS, cell_of
-from ehrgen.metrics.evaluation import Evidence
-from ehrgen.metrics.table.suite import rounded
+from ehrgen.metrics.cohorts.subgroups import SUBGROUPS, subgroup_of
+from ehrgen.metrics.evaluation import EvaluationData
+from ehrgen.metrics.table.scores import rounded
 
 Published = list[float | None]
 
@@ -33,19 +33,19 @@ MOST_VISITS, MOST_CODES = 10, 40  # the last bar holds what is beyond
 DISTANCE_STEPS = 20
 
 
-def portrait(evidence: Evidence) -> dict[str, Any]:
+def portrait(data: EvaluationData) -> dict[str, Any]:
     """Everything, as what JSON can hold; `real` is held-out patients, `synthetic` those to be judged."""
-    sides = {"real": (evidence.heldout, True), "synthetic": (evidence.synthetic, evidence.copies)}
+    sides = {"real": (data.heldout, True), "synthetic": (data.synthetic, data.copies)}
     codes = np.union1d(*(incidence.distinct_codes(cohort) for cohort, _ in sides.values()))
     categories, category = np.unique(icd9.category(codes), return_inverse=True)
     per_visit, per_patient = incidence.codes_per_visit, incidence.visits_per_patient
     return {
-        "patients": len(evidence),
+        "patients": len(data),
         "chapters": [chapter.title for chapter in CHAPTERS],
-        "codes": _codes(evidence, codes),
-        "chapter_pairs": _pairs(evidence, icd9.chapter(codes), lambda k: CHAPTERS[k].title, len(CHAPTERS)),
+        "codes": _codes(data, codes),
+        "chapter_pairs": _pairs(data, icd9.chapter(codes), lambda k: CHAPTERS[k].title, len(CHAPTERS)),
         "category_pairs": _pairs(
-            evidence, category, lambda k: f"{categories[k]} {icd9.title(categories[k])}", COMMONEST_CATEGORIES
+            data, category, lambda k: f"{categories[k]} {icd9.title(categories[k])}", COMMONEST_CATEGORIES
         ),
         "visits_per_patient": {
             side: _histogram(per_patient(cohort), np.arange(len(cohort)), MOST_VISITS, real)
@@ -55,8 +55,8 @@ def portrait(evidence: Evidence) -> dict[str, Any]:
             side: _histogram(per_visit(cohort), incidence.patient_of_visit(cohort), MOST_CODES, real)
             for side, (cohort, real) in sides.items()
         },
-        "conditioning": _conditioning(evidence, codes),
-        "distances": _distances(evidence),
+        "conditioning": _conditioning(data, codes),
+        "distances": _distances(data),
     }
 
 
@@ -66,13 +66,13 @@ def save(content: dict[str, Any], path: Path) -> None:
     write_text("{\n" + ",\n".join(parts) + "\n}\n", path)
 
 
-def _codes(evidence: Evidence, codes: ndarray) -> dict[str, list]:
+def _codes(data: EvaluationData, codes: ndarray) -> dict[str, list]:
     """Share of visits with each of the codes that are commonest on either side, the commonest generated first."""
-    cohorts = {"real": evidence.heldout, "synthetic": evidence.synthetic}
+    cohorts = {"real": data.heldout, "synthetic": data.synthetic}
     visits = incidence.visit_codes(*cohorts.values())
     share = {side: found.mean(axis=0) for side, found in zip(cohorts, visits, strict=True)}
     patients = {side: incidence.patient_codes(cohort, codes).sum(axis=0) for side, cohort in cohorts.items()}
-    hidden = {"real": small(patients["real"]), "synthetic": small(patients["synthetic"]) & evidence.copies}
+    hidden = {"real": small(patients["real"]), "synthetic": small(patients["synthetic"]) & data.copies}
     shown = {side: np.where(hidden[side], 0.0, share[side]) for side in cohorts}
     commonest = {side: np.argsort(-shown[side], kind="stable")[:COMMONEST_CODES] for side in cohorts}
     chosen = np.union1d(*(columns[shown[side][columns] > 0] for side, columns in commonest.items()))
@@ -85,19 +85,17 @@ def _codes(evidence: Evidence, codes: ndarray) -> dict[str, list]:
     }
 
 
-def _pairs(evidence: Evidence, group: Int[ndarray, " V"], label: Callable[[int], str], most: int) -> dict[str, list]:
+def _pairs(data: EvaluationData, group: Int[ndarray, " V"], label: Callable[[int], str], most: int) -> dict[str, list]:
     """Lift of the pairs of the groups commonest in real visits: times as often in one visit as if independent.
 
     The pairs are those of `numpy.tril_indices(K, -1)`. None: fewer than 11 patients and no more expected, so that
     the number would tell of persons on one side, and of chance alone on the other.
     """
-    cohorts = {"real": evidence.heldout, "synthetic": evidence.synthetic}
+    cohorts = {"real": data.heldout, "synthetic": data.synthetic}
     visits = incidence.visit_codes(*cohorts.values())
-    belongs = sparse.csr_array(
-        (np.ones(len(group)), (np.arange(len(group)), group)), shape=(len(group), group.max() + 1)
-    )
-    held = {side: (found @ belongs).toarray() > 0 for side, found in zip(cohorts, visits, strict=True)}
-    patients = _patients_with(held["real"], incidence.patient_of_visit(evidence.heldout))
+    of_group = membership(group, group.max() + 1).T
+    held = {side: (found @ of_group).toarray() > 0 for side, found in zip(cohorts, visits, strict=True)}
+    patients = _patients_with(held["real"], incidence.patient_of_visit(data.heldout))
     known = np.flatnonzero(patients >= SMALLEST_SHOWN)
     chosen = np.sort(known[np.argsort(-held["real"][:, known].mean(axis=0), kind="stable")[:most]])
     lifts = {side: _lift(held[side][:, chosen], incidence.patient_of_visit(one)) for side, one in cohorts.items()}
@@ -109,10 +107,10 @@ def _lift(held: Bool[ndarray, "N K"], owner: Int[ndarray, " N"]) -> Published:
     both = held.T.astype(np.float64) @ held / len(held)
     expected = np.outer(share, share)
     patients = np.stack([_patients_with(held & held[:, [k]], owner) for k in range(held.shape[1])])
-    told = (patients >= SMALLEST_SHOWN) | ((patients == 0) & (expected * len(held) >= SMALLEST_SHOWN))
+    shown = (patients >= SMALLEST_SHOWN) | ((patients == 0) & (expected * len(held) >= SMALLEST_SHOWN))
     below = np.tril_indices(held.shape[1], -1)
     lift = np.divide(both, expected, out=np.full_like(both, np.nan), where=expected > 0)
-    return published(lift[below], ~told[below])
+    return published(lift[below], ~shown[below])
 
 
 def _patients_with(held: Bool[ndarray, "N K"], owner: Int[ndarray, " N"]) -> Int[ndarray, " K"]:
@@ -129,19 +127,19 @@ def _histogram(sizes: Int[ndarray, " n"], owner: Int[ndarray, " n"], most: int, 
     return published(np.bincount(sizes, minlength=most + 1)[1:] / len(sizes), hidden)
 
 
-def _conditioning(evidence: Evidence, codes: ndarray) -> dict[str, Any]:
-    """Share of first visits with a chapter by sex and age, for the chapters that real cells differ most in."""
-    real, size = _chapters_by_cell(evidence.heldout, codes)
-    synthetic, generated = _chapters_by_cell(evidence.synthetic, codes)
-    small_cell = size[:, None] < SMALLEST_SHOWN
-    shares, hidden = real / np.maximum(size, 1)[:, None], small(real) | small_cell
+def _conditioning(data: EvaluationData, codes: ndarray) -> dict[str, Any]:
+    """Share of first visits with a chapter by sex and age, for the chapters that real subgroups differ most in."""
+    real, size = _chapters_by_subgroup(data.heldout, codes)
+    synthetic, generated = _chapters_by_subgroup(data.synthetic, codes)
+    small_subgroup = size[:, None] < SMALLEST_SHOWN
+    shares, hidden = real / np.maximum(size, 1)[:, None], small(real) | small_subgroup
     shown = np.where(hidden, np.nan, shares)
     width = np.nan_to_num(np.fmax.reduce(shown) - np.fmin.reduce(shown), nan=-1.0)
     chosen = np.sort(np.argsort(-width, kind="stable")[:CONDITIONED_CHAPTERS])
     theirs = np.divide(
         synthetic, generated[:, None], out=np.full(synthetic.shape, np.nan), where=generated[:, None] > 0
     )
-    theirs_hidden = (small(synthetic) | (generated[:, None] < SMALLEST_SHOWN)) & evidence.copies
+    theirs_hidden = (small(synthetic) | (generated[:, None] < SMALLEST_SHOWN)) & data.copies
     return {
         "chapters": chosen.tolist(),
         "sexes": list(SEXES),
@@ -151,24 +149,25 @@ def _conditioning(evidence: Evidence, codes: ndarray) -> dict[str, Any]:
     }
 
 
-def _chapters_by_cell(cohort: Cohort, codes: ndarray) -> tuple[Int[ndarray, "cells K"], Int[ndarray, " cells"]]:
-    """Patients of each cell with each chapter in their first visit, and all patients of each cell."""
-    columns = (np.arange(len(codes)), icd9.chapter(codes))
-    belongs = sparse.csr_array((np.ones(len(codes)), columns), shape=(len(codes), len(CHAPTERS)))
-    held = (incidence.first_visit_codes(cohort, codes) @ belongs).toarray() > 0
-    counts = np.zeros((CELLS, len(CHAPTERS)), dtype=np.int64)
-    np.add.at(counts, cell_of(cohort), held)
-    return counts, np.bincount(cell_of(cohort), minlength=CELLS)
+def _chapters_by_subgroup(
+    cohort: Cohort, codes: ndarray
+) -> tuple[Int[ndarray, "subgroups K"], Int[ndarray, " subgroups"]]:
+    """Patients of each subgroup with each chapter in their first visit, and all patients of each subgroup."""
+    of_chapter = membership(icd9.chapter(codes), len(CHAPTERS)).T
+    held = (incidence.first_visit_codes(cohort, codes) @ of_chapter).toarray() > 0
+    counts = np.zeros((SUBGROUPS, len(CHAPTERS)), dtype=np.int64)
+    np.add.at(counts, subgroup_of(cohort), held)
+    return counts, np.bincount(subgroup_of(cohort), minlength=SUBGROUPS)
 
 
-def _by_sex(shares: Float[ndarray, " cells"], hidden: Bool[ndarray, " cells"]) -> list[Published]:
+def _by_sex(shares: Float[ndarray, " subgroups"], hidden: Bool[ndarray, " subgroups"]) -> list[Published]:
     width = len(AGE_BRACKETS)
-    return [published(shares[at : at + width], hidden[at : at + width]) for at in range(0, CELLS, width)]
+    return [published(shares[at : at + width], hidden[at : at + width]) for at in range(0, SUBGROUPS, width)]
 
 
-def _distances(evidence: Evidence) -> dict[str, Any]:
+def _distances(data: EvaluationData) -> dict[str, Any]:
     """Share of training and of held-out patients by the distance to their nearest synthetic patient, 0 to 1."""
-    heldout, synthetic, train = neighbours.elements(evidence.heldout, evidence.synthetic, evidence.train)
+    heldout, synthetic, train = neighbours.elements(data.heldout, data.synthetic, data.train)
     edges = np.linspace(0, 1, DISTANCE_STEPS + 1)
     found: dict[str, Any] = {"edges": edges.round(6).tolist()}
     for name, sets in (("train", train), ("heldout", heldout)):

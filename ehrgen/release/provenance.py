@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from ehrgen.core.params import load_yaml
 from ehrgen.findings.statistics.results import FLOOR
-from ehrgen.metrics.table.suite import Scores
+from ehrgen.metrics.table.scores import Scores
 
 
 class UnprovenError(ValueError):

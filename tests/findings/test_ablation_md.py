@@ -3,7 +3,7 @@ from ehrgen.findings.statistics.costs import TrainingCost
 from ehrgen.findings.statistics.intervals import Estimate
 from ehrgen.findings.text.ablation_md import report
 from ehrgen.findings.verdicts.losses import Verdict
-from ehrgen.metrics.table.suite import Scores
+from ehrgen.metrics.table.scores import Scores
 
 SPLIT = {"leaky": 2, "healthy": 1}
 VACUOUS = {"sex_violations": "vacuous: no synthetic code carries a rule on sex"}

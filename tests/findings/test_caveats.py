@@ -1,5 +1,5 @@
 from ehrgen.findings.statistics.caveats import blind, missing, not_judged, sizes
-from ehrgen.metrics.table.suite import Scores
+from ehrgen.metrics.table.scores import Scores
 
 
 def scores(n: int = 10, **not_judged: str) -> Scores:

@@ -4,7 +4,8 @@ import pytest
 
 from ehrgen.findings.statistics.comparison import COMPARED, SHOWN, ComparisonError, changes, compare, skill
 from ehrgen.findings.statistics.intervals import Estimate
-from ehrgen.metrics.table.suite import HEADLINE, METRICS, Scores
+from ehrgen.metrics.table.scores import Scores
+from ehrgen.metrics.table.suite import HEADLINE, METRICS
 
 
 def scores(n: int = 10, not_judged: dict[str, str] | None = None, **metrics: float) -> Scores:

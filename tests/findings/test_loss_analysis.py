@@ -13,7 +13,8 @@ from ehrgen.findings.verdicts.claims import Claim, judge
 from ehrgen.findings.verdicts.history_quantities import QUANTITIES
 from ehrgen.findings.verdicts.loss_analysis import ANALYSIS, EXPECTED
 from ehrgen.findings.verdicts.measures import Difference, FromHistory, HeadParameters, Level
-from ehrgen.metrics.table.suite import METRICS, Scores
+from ehrgen.metrics.table.scores import Scores
+from ehrgen.metrics.table.suite import METRICS
 from tests.support.findings import SEEDS, results, trace, training
 from tests.support.sandbox import ROOT
 

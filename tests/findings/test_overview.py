@@ -2,7 +2,8 @@ import pytest
 
 from ehrgen.findings.page import overview
 from ehrgen.findings.statistics.comparison import compare
-from ehrgen.metrics.table.suite import HEADLINE, METRICS, Scores
+from ehrgen.metrics.table.scores import Scores
+from ehrgen.metrics.table.suite import HEADLINE, METRICS
 from tests.support.findings import SEEDS, scores
 from tests.support.html import Reading
 from tests.support.page_inputs import sources

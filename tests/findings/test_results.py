@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from ehrgen.findings.statistics.results import NoEvidenceError, Results, by_seed
-from ehrgen.metrics.table.suite import Scores
+from ehrgen.metrics.table.scores import Scores
 from ehrgen.variants import AblationSettings
 from tests.support.findings import results
 

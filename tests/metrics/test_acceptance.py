@@ -8,7 +8,7 @@ from functools import cache
 import pytest
 
 from ehrgen.data.cohort import Cohort
-from ehrgen.metrics.evaluation import Evidence
+from ehrgen.metrics.evaluation import EvaluationData
 from ehrgen.metrics.table.suite import METRICS, function
 from scripts import metrics_check
 from scripts.metrics_check import FLOOR, Claim
@@ -26,8 +26,8 @@ def cohorts() -> dict[str, Cohort]:
 def value(name: str, owner: str) -> float:
     """A metric of one cohort, below its minimum too: these faults are large enough for 2,000 patients."""
     made = cohorts()
-    evidence = Evidence(made["heldout"], made[owner], made["train"])
-    return function(name)(*(getattr(evidence, part) for part in METRICS[name].uses))
+    data = EvaluationData(made["heldout"], made[owner], made["train"])
+    return function(name)(*(getattr(data, part) for part in METRICS[name].uses))
 
 
 @pytest.mark.parametrize("claim", sorted(CLAIMS, key=lambda claim: claim.owner), ids=lambda c: f"{c.owner}-{c.metric}")

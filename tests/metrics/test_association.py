@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from ehrgen.metrics.anchors import generators as anchors
+from ehrgen.metrics.anchors import generators
 from ehrgen.metrics.cohorts import incidence
 from ehrgen.metrics.families import association
 from ehrgen.metrics.table.suite import NotJudged
@@ -49,7 +49,7 @@ def test_a_code_that_is_never_made_correlates_with_nothing():
 @pytest.mark.parametrize("name", ["pair_lift", "category_pair_lift"])
 def test_independent_codes_fail(name: str):
     train = population(3000, 3)
-    independent = anchors.independent_codes(train, 1500, np.random.default_rng(0))
+    independent = generators.independent_codes(train, 1500, np.random.default_rng(0))
     metric = getattr(association, name)
     assert metric(REAL, independent) < metric(REAL, OTHER) - 0.2
 

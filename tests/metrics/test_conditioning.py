@@ -3,7 +3,7 @@ import pytest
 from sklearn.metrics import r2_score
 
 from ehrgen.data.cohort import Cohort
-from ehrgen.metrics.anchors import generators as anchors
+from ehrgen.metrics.anchors import generators
 from ehrgen.metrics.families import conditioning, fidelity
 from ehrgen.metrics.table.suite import NotJudged
 from tests.support.cohorts import cohort, population, renumbered
@@ -82,6 +82,6 @@ def test_nothing_to_read_is_not_judged():
 
 
 def test_a_copy_of_the_probes_teachers_gains_little():
-    copies = anchors.memoriser(TRAIN, 2000, np.random.default_rng(0))
+    copies = generators.memoriser(TRAIN, 2000, np.random.default_rng(0))
     fresh = conditioning.age_probe(REAL, OTHER, TRAIN)
     assert conditioning.age_probe(REAL, copies, TRAIN) - fresh < 0.25

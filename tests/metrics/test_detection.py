@@ -5,8 +5,8 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import PredefinedSplit, cross_val_score
 
 from ehrgen.data.cohort import Cohort
-from ehrgen.metrics.anchors import generators as anchors
-from ehrgen.metrics.cohorts import neighbours, records, runs
+from ehrgen.metrics.anchors import generators
+from ehrgen.metrics.cohorts import fingerprints, neighbours
 from ehrgen.metrics.families import detection
 from ehrgen.metrics.table.suite import NotJudged
 from tests.support.cohorts import cohort, population
@@ -16,7 +16,7 @@ DETECTORS = ("c2st_codes_auc", "c2st_structure_auc", "c2st_repeats_auc", "c2st_a
 
 
 def made(name: str) -> Cohort:
-    return anchors.anchors(profiles=6)[name](TRAIN, 800, np.random.default_rng(0))
+    return generators.reference_generators(profiles=6)[name](TRAIN, 800, np.random.default_rng(0))
 
 
 @pytest.mark.parametrize("name", DETECTORS)
@@ -48,7 +48,7 @@ def test_repeats_by_hand():
 
 def test_equal_records_share_a_fold_and_each_fold_has_both():
     fold = detection._folds(HELDOUT, FRESH)
-    keys = np.concatenate([records.fingerprints(one) for one in (HELDOUT, FRESH)])
+    keys = np.concatenate([fingerprints.of_records(one) for one in (HELDOUT, FRESH)])
     assert all(len(set(fold[keys == key])) == 1 for key in np.unique(keys)[:50])
     assert len(np.unique(keys)) < len(keys)
     few = cohort([[code] for code in ("4010", "4011", "4012", "4013", "4014")])
@@ -58,7 +58,7 @@ def test_equal_records_share_a_fold_and_each_fold_has_both():
 
 
 def test_equals_the_reference():
-    first, second = (runs.sorted_patients(one) for one in (HELDOUT, made("independent_codes")))
+    first, second = (fingerprints.sorted_patients(one) for one in (HELDOUT, made("independent_codes")))
     columns = np.concatenate([sets.toarray() for sets in neighbours.elements(first, second)]).astype(float)
     label = np.repeat([0, 1], 800)
     folds = PredefinedSplit(detection._folds(first, second))

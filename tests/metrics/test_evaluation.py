@@ -3,7 +3,7 @@ import pytest
 
 from ehrgen.data.cohort import Cohort, CohortError
 from ehrgen.data.simulation import simulator
-from ehrgen.metrics.evaluation import Evidence, evaluate, value
+from ehrgen.metrics.evaluation import EvaluationData, evaluate, value
 from ehrgen.metrics.table.suite import METRICS, NotJudged
 from tests.support.cohorts import cohort, population
 from tests.support.sandbox import ROOT
@@ -12,7 +12,7 @@ TRUTH = simulator.load(ROOT / "ehrgen/data/simulation/simulator.npz")
 
 
 def test_every_metric_has_a_value_or_a_reason():
-    scores = evaluate(Evidence(population(150, 1), population(150, 2), population(150, 3)))
+    scores = evaluate(EvaluationData(population(150, 1), population(150, 2), population(150, 3)))
     assert scores.metrics.keys() | scores.not_judged.keys() == METRICS.keys()
     assert not scores.metrics.keys() & scores.not_judged.keys()
     assert all(np.isfinite(found) for found in scores.metrics.values())
@@ -25,18 +25,18 @@ def test_every_metric_has_a_value_or_a_reason():
 
 def test_one_patient_and_no_rule():
     one = cohort([["4019"]])
-    scores = evaluate(Evidence(one, one, one))
+    scores = evaluate(EvaluationData(one, one, one))
     assert "needs 2 patients, has 1" in scores.not_judged["categories_sd"]
     assert scores.not_judged["sex_violations"].startswith("vacuous")
     assert scores.metrics["distinct_codes"] == 1
 
 
 def test_single_visits_silence_the_metrics_of_sequences():
-    evidence = Evidence(*(first_visits(population(1100, seed)) for seed in (1, 2, 3)))
+    data = EvaluationData(*(first_visits(population(1100, seed)) for seed in (1, 2, 3)))
     reasons = {}
     for name in (name for name, metric in METRICS.items() if metric.family == "sequence"):
         with pytest.raises(NotJudged) as raised:
-            value(name, evidence)
+            value(name, data)
         reasons[name] = str(raised.value)
     assert reasons.pop("sequential_pair_r2") == "floor too low to judge: needs 3,000 patients, has 1,100"
     assert set(reasons.values()) == {"not applicable: no held-out patient has a second visit"}
@@ -50,7 +50,7 @@ def first_visits(people: Cohort) -> Cohort:
 def test_codes_that_no_real_patient_has_cost_what_they_should():
     strange = population(150, 2)
     synthetic = Cohort.from_rows(strange.patients, strange.diagnoses.assign(code="E9999"))
-    scores = evaluate(Evidence(population(150, 1), synthetic, population(150, 3), TRUTH))
+    scores = evaluate(EvaluationData(population(150, 1), synthetic, population(150, 3), TRUTH))
     assert scores.metrics.keys() | scores.not_judged.keys() == METRICS.keys()
     assert all(np.isfinite(found) for found in scores.metrics.values())
     assert scores.metrics["unigram_js"] == pytest.approx(1), "no code in common"
@@ -61,7 +61,7 @@ def test_codes_that_no_real_patient_has_cost_what_they_should():
 def test_a_cohort_is_never_empty_and_an_id_never_doubled():
     real = population(20, 1)
     with pytest.raises(CohortError, match="a cohort has at least one patient"):
-        Evidence(real, real.take([]), real)
+        EvaluationData(real, real.take([]), real)
     doubled = real.patients.assign(patient_id=real.patients["patient_id"].replace(1, 0))
     with pytest.raises(CohortError, match="patient_id must be unique and ascending; broken by 1 of 20 rows"):
         Cohort(doubled, real.diagnoses)
@@ -69,26 +69,26 @@ def test_a_cohort_is_never_empty_and_an_id_never_doubled():
 
 def test_one_to_ten_real_patients_are_not_counted():
     alike = cohort([["4019"]] * 10 + [[f"40{number}"] for number in range(20, 60)])
-    shared = [evaluate(Evidence(alike, alike, alike, copies=copies)) for copies in (False, True)]
+    shared = [evaluate(EvaluationData(alike, alike, alike, copies=copies)) for copies in (False, True)]
     assert shared[0].metrics["top_patient_share"] == 10 / 50
     assert shared[1].not_judged["top_patient_share"] == "suppressed: it would count fewer than 11 real patients"
     more = cohort([["4019"]] * 11 + [[f"40{number}"] for number in range(20, 59)])
-    assert evaluate(Evidence(more, more, more, copies=True)).metrics["top_patient_share"] == 11 / 50
+    assert evaluate(EvaluationData(more, more, more, copies=True)).metrics["top_patient_share"] == 11 / 50
 
 
 def test_unequal_sizes_are_refused():
     two, one = cohort([["4019"], ["486"]]), cohort([["4019"]])
     with pytest.raises(ValueError, match="2 held-out, 1 synthetic and 2 training"):
-        Evidence(two, one, two)
+        EvaluationData(two, one, two)
 
 
 def test_samples_are_equal_and_the_real_ones_are_shared():
     real, train, first, second = population(50, 1), population(70, 4), population(40, 2), population(60, 3)
     for n in (20, 100):
-        found = Evidence.of(real, first, train, n, seed=0)
+        found = EvaluationData.of(real, first, train, n, seed=0)
         assert len(found.heldout) == len(found.synthetic) == len(found.train) == len(found) == min(n, 40)
     samples = [
-        Evidence.of(real, synthetic, train, 20, seed) for synthetic, seed in ((first, 0), (second, 0), (first, 1))
+        EvaluationData.of(real, synthetic, train, 20, seed) for synthetic, seed in ((first, 0), (second, 0), (first, 1))
     ]
     for part in ("heldout", "train"):
         once, again, other = (getattr(sample, part).patients["patient_id"].tolist() for sample in samples)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ehrgen.data.cohort import Cohort
-from ehrgen.metrics.anchors import generators as anchors
+from ehrgen.metrics.anchors import generators
 from ehrgen.metrics.cohorts import incidence
 from ehrgen.metrics.families import collapse, lengths, validity
 from ehrgen.metrics.table.suite import METRICS, function
@@ -12,11 +12,11 @@ from tests.support.cohorts import FEMALE, MALE, cohort, population
 
 N = 3000
 TRAIN, HELDOUT, HELDOUT2 = population(6000, 1), population(N, 2), population(N, 3)
-NAMES = list(anchors.anchors(8))
+NAMES = list(generators.reference_generators(8))
 
 
 def generate(name: str, seed: int = 0, n: int = N, train: Cohort = TRAIN) -> Cohort:
-    return anchors.anchors(profiles=8)[name](train, n, np.random.default_rng(seed))
+    return generators.reference_generators(profiles=8)[name](train, n, np.random.default_rng(seed))
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def test_memoriser_repeats_nobody_before_all_were_taken():
 
 
 def test_collapsed_has_twenty_records():
-    assert round(collapse.unique_patients(HELDOUT, generate("collapsed")) * N) <= anchors.COLLAPSED_TO
+    assert round(collapse.unique_patients(HELDOUT, generate("collapsed")) * N) <= generators.COLLAPSED_TO
 
 
 def test_independent_codes_keep_cells_and_lengths(made: dict[str, Cohort]):

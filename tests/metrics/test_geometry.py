@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from sklearn.metrics.pairwise import rbf_kernel
 
-from ehrgen.metrics.anchors import generators as anchors
+from ehrgen.metrics.anchors import generators
 from ehrgen.metrics.cohorts import embedding
 from ehrgen.metrics.families import geometry
 from ehrgen.metrics.table.suite import NotJudged
 from tests.support.cohorts import population
 
 TRAIN, REAL, OTHER = population(600, 1), population(600, 2), population(600, 3)
-COLLAPSED = anchors.collapsed(TRAIN, 600, np.random.default_rng(0))
+COLLAPSED = generators.collapsed(TRAIN, 600, np.random.default_rng(0))
 
 
 def balls(monkeypatch: pytest.MonkeyPatch, real: list[float], synthetic: list[float]) -> geometry.Balls:

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from ehrgen.metrics import evaluation
-from ehrgen.metrics.evaluation import Evidence
+from ehrgen.metrics.evaluation import EvaluationData
 from ehrgen.metrics.families import likelihood
 from ehrgen.metrics.families.likelihood import Likelihood, LikelihoodError
 from ehrgen.metrics.table.suite import METRICS, NotJudged
@@ -37,7 +37,7 @@ def test_a_generator_without_likelihood_is_not_judged():
     assert len(names) == 4
     for name in names:
         with pytest.raises(NotJudged, match="states no likelihood"):
-            evaluation.value(name, Evidence(real, real, real))
+            evaluation.value(name, EvaluationData(real, real, real))
 
 
 def test_a_memorising_model_is_found_out_and_an_honest_one_is_not():

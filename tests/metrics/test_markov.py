@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+from ehrgen.data.simulation.row_sampler import RowSampler
 from ehrgen.metrics.anchors.markov import Chain, markov
 from ehrgen.metrics.cohorts import incidence
 from ehrgen.metrics.families import sequence
@@ -18,8 +19,9 @@ def test_chain_by_hand():
     overall = 5 * 80 / 120  # smoothing times the share of codes that stay
     assert chain.stays.tolist() == pytest.approx([(80 + overall) / 85, overall / 5, overall / 45])
     assert set(chain.sizes[0]) == {1}
-    assert chain.leads.toarray()[0].tolist() == [0, 80, 0]
-    assert chain.leads.toarray()[-12].tolist() == [0, 80, 0], "of any code, in the first cell"
+    contexts = np.array([0, 3 * 12])  # 4011 in the first subgroup, and any code there
+    assert chain.leads.total(contexts).tolist() == [80, 80]
+    assert chain.leads.draw(contexts, np.random.default_rng(0)).tolist() == [1, 1]
 
 
 def test_later_visits_follow_the_chain_and_first_ones_are_real():
@@ -33,7 +35,7 @@ def test_later_visits_follow_the_chain_and_first_ones_are_real():
 
 
 def test_a_visit_without_any_code_keeps_the_one_before():
-    nothing = Chain(np.zeros(2), sparse.csr_array((12 * 2 + 12, 2), dtype=np.int64), [np.array([0])] * 12)
+    nothing = Chain(np.zeros(2), RowSampler.of(np.zeros((12 * 2 + 12, 2))), [np.array([0])] * 12)
     now = sparse.csr_array(np.array([[1, 0], [1, 1]]))
     after = nothing.next_visit(now, np.zeros(2, dtype=np.int64), np.random.default_rng(0))
     assert after.toarray().tolist() == [[1, 0], [1, 1]]

@@ -4,8 +4,8 @@ from scipy import sparse
 from sklearn.naive_bayes import BernoulliNB
 
 from ehrgen.metrics.cohorts import incidence
-from ehrgen.metrics.cohorts.cells import sex_of
-from ehrgen.metrics.statistics import naive_bayes as probe
+from ehrgen.metrics.cohorts.subgroups import sex_of
+from ehrgen.metrics.statistics import naive_bayes
 from ehrgen.metrics.statistics.naive_bayes import Probe
 from tests.support.cohorts import population
 
@@ -26,7 +26,7 @@ def test_ties_count_one_half():
 
 
 def test_equals_the_reference_where_little_is_smoothed(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(probe, "SMOOTHING", 1e-6)
+    monkeypatch.setattr(naive_bayes, "SMOOTHING", 1e-6)
     people = population(500, 1)
     codes = incidence.first_visit_codes(people, incidence.distinct_codes(people))
     codes = codes[:, (codes.sum(axis=0) > 60) & (codes.sum(axis=0) < 450)]

@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 
 from ehrgen.data.cohort import AGE_BRACKETS, Cohort
-from ehrgen.metrics.evaluation import Evidence
+from ehrgen.metrics.evaluation import EvaluationData
 from ehrgen.metrics.portrait import portrait, save
 from tests.support.cohorts import cohort, population
 
 N = 600
-EVIDENCE = Evidence(population(N, 1), population(N, 2), population(N, 3))
+EVIDENCE = EvaluationData(population(N, 1), population(N, 2), population(N, 3))
 
 
 def of(records: list[list[str]], synthetic: list[list[str]], **people) -> dict:
     """The portrait of two cohorts; the real ones were trained on as well."""
     real = cohort(records, **people)
-    return portrait(Evidence(real, cohort(synthetic, **people), real))
+    return portrait(EvaluationData(real, cohort(synthetic, **people), real))
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +110,9 @@ def test_distances_of_a_copy_are_0():
 def test_copies_hide_small_counts_on_their_side():
     few = [["4019 486"]] * 10 + [["4019"]] * 30
     real = cohort(few)
-    shown = [portrait(Evidence(real, real, real, copies=copies))["codes"]["synthetic"] for copies in (False, True)]
+    shown = [
+        portrait(EvaluationData(real, real, real, copies=copies))["codes"]["synthetic"] for copies in (False, True)
+    ]
     assert shown == [[1.0, 0.25], [1.0]]
 
 
@@ -126,4 +128,4 @@ def test_every_list_fits_its_labels_and_the_file_is_small(found: dict, tmp_path:
 
 def test_a_portrait_repeats(found: dict):
     fresh = [Cohort(one.patients, one.diagnoses) for one in (EVIDENCE.heldout, EVIDENCE.synthetic, EVIDENCE.train)]
-    assert portrait(Evidence(*fresh)) == found
+    assert portrait(EvaluationData(*fresh)) == found

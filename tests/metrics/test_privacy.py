@@ -2,14 +2,14 @@ import numpy as np
 import pytest
 
 from ehrgen.data.cohort import Cohort
-from ehrgen.metrics.anchors import generators as anchors
+from ehrgen.metrics.anchors import generators
 from ehrgen.metrics.families import privacy
 from ehrgen.metrics.table.suite import METRICS, NotJudged, function
 from tests.support.cohorts import GENERIC, cohort, population
 
 N = 1200
 HELDOUT, TRAIN, FRESH = (population(N, seed) for seed in (1, 2, 3))
-COPY = anchors.memoriser(TRAIN, N, np.random.default_rng(0))
+COPY = generators.memoriser(TRAIN, N, np.random.default_rng(0))
 FAMILY = [name for name, metric in METRICS.items() if metric.family == "privacy" and metric.ideal is not None]
 
 
@@ -33,7 +33,7 @@ def test_held_out_and_training_patients_may_swap(name: str):
 
 def test_copies_of_held_out_patients_are_no_leak():
     for name in ("membership_auc", "density_membership_auc", "dcr_share", "nnaar"):
-        assert value(name, anchors.memoriser(HELDOUT, N, np.random.default_rng(0))) < METRICS[name].ideal - 0.2
+        assert value(name, generators.memoriser(HELDOUT, N, np.random.default_rng(0))) < METRICS[name].ideal - 0.2
 
 
 def test_by_hand():
@@ -67,7 +67,7 @@ def test_runs_that_fewer_than_eleven_patients_share_are_not_reported():
 
 
 def test_rare_codes_of_few_patients_are_suppressed():
-    common = [[code] for code in GENERIC[: privacy.inference.COMMON]] * 2
+    common = [[code] for code in GENERIC[: privacy.attribute_attack.COMMON]] * 2
     train = cohort(common + [["V270"]] * 1 + [["4280"]] * 9)
     heldout = cohort(common + [[GENERIC[0]]] * 10)
     with pytest.raises(NotJudged, match="suppressed: fewer than 11 training patients have a code beyond the 100"):

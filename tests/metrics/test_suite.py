@@ -12,37 +12,28 @@ import pytest
 
 from ehrgen.data.cohort import Cohort
 from ehrgen.data.simulation import simulator
-from ehrgen.metrics.anchors import generators as anchors
-from ehrgen.metrics.evaluation import Evidence
-from ehrgen.metrics.table.suite import (
-    FAMILIES,
-    HEADLINE,
-    METRICS,
-    NotJudged,
-    Scores,
-    ScoresError,
-    count,
-    function,
-    rounded,
-)
+from ehrgen.metrics.anchors import generators
+from ehrgen.metrics.evaluation import EvaluationData
+from ehrgen.metrics.table.scores import Scores, ScoresError, rounded
+from ehrgen.metrics.table.suite import FAMILIES, HEADLINE, METRICS, NotJudged, count, function
 from tests.support.cohorts import cohort, likelihood_of, population, renumbered
 from tests.support.sandbox import ROOT
 
 REAL, OTHER, TRAIN = (population(500, seed) for seed in (1, 2, 4))
 MOVED = [renumbered(patients, seed) for seed, patients in enumerate((REAL, OTHER, TRAIN))]
-COLLAPSED = anchors.collapsed(population(500, 3), 500, np.random.default_rng(0))
+COLLAPSED = generators.collapsed(population(500, 3), 500, np.random.default_rng(0))
 DEGENERATE = (cohort([["4019"]]), cohort([["V3000 1850 1850"]], sex="F", age=[80.0]))
 TRUTH = simulator.load(ROOT / "ehrgen/data/simulation/simulator.npz")
 
 
 def value(name: str, heldout: Cohort, synthetic: Cohort, train: Cohort) -> float:
-    """One metric of this evidence, with a likelihood that depends on the records alone.
+    """One metric of this data, with a likelihood that depends on the records alone.
 
     Skips the test of one that needs what these cohorts do not have.
     """
-    evidence = Evidence(heldout, synthetic, train, truth=TRUTH, likelihood=likelihood_of(heldout, train))
+    data = EvaluationData(heldout, synthetic, train, truth=TRUTH, likelihood=likelihood_of(heldout, train))
     try:
-        return function(name)(*(getattr(evidence, part) for part in METRICS[name].uses))
+        return function(name)(*(getattr(data, part) for part in METRICS[name].uses))
     except NotJudged as reason:
         if name in UNREADABLE:
             pytest.skip(str(reason))
@@ -62,7 +53,7 @@ def test_is_described(name: str):
     assert metric.minimum >= 1
     assert metric.ideal is None or metric.low <= metric.ideal <= metric.high
     assert (metric.better == "match") or metric.ideal is not None or metric.family == "likelihood"  # entropy: unknown
-    assert set(metric.uses) <= {field.name for field in fields(Evidence)}
+    assert set(metric.uses) <= {field.name for field in fields(EvaluationData)}
     assert metric.beside == "" or metric.beside in METRICS
 
 

@@ -3,7 +3,7 @@ import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from ehrgen.data.cohort import Cohort
-from ehrgen.metrics.statistics import tasks as prediction
+from ehrgen.metrics.statistics import tasks
 from ehrgen.metrics.table.suite import METRICS, NotJudged, function
 from tests.support.cohorts import cohort
 
@@ -27,8 +27,8 @@ UNLINKED = linked(500, 4, 0.0)
 
 
 def value(name: str, synthetic: Cohort, heldout: Cohort = HELDOUT) -> float:
-    evidence = {"heldout": heldout, "synthetic": synthetic, "train": TRAIN}
-    return function(name)(*(evidence[part] for part in METRICS[name].uses))
+    data = {"heldout": heldout, "synthetic": synthetic, "train": TRAIN}
+    return function(name)(*(data[part] for part in METRICS[name].uses))
 
 
 def test_what_can_be_learnt_is_learnt():
@@ -51,8 +51,8 @@ def test_unlinked_patients_do_not_help():
 
 def test_equals_the_reference():
     (one, *_), (scores, *_) = (
-        prediction.questions("hidden", HELDOUT, HELDOUT),
-        prediction.scores("hidden", FRESH, HELDOUT, HELDOUT),
+        tasks.questions("hidden", HELDOUT, HELDOUT),
+        tasks.scores("hidden", FRESH, HELDOUT, HELDOUT),
     )
     for name, measure in (("tstr_auroc", roc_auc_score), ("tstr_auprc", average_precision_score)):
         assert value(name, FRESH) == pytest.approx(np.mean([measure(one.answer, score) for score in scores]))
@@ -67,9 +67,7 @@ def test_the_half_width_is_that_of_other_patients(name: str):
 def test_a_collapsed_cohort_teaches_nothing():
     nobody = cohort([["486"]] * 500)
     assert value("tstr_auroc", nobody) == 0.5
-    assert value("tstr_auprc", nobody) == pytest.approx(
-        np.mean(prediction.questions("hidden", HELDOUT, HELDOUT)[0].answer)
-    )
+    assert value("tstr_auprc", nobody) == pytest.approx(np.mean(tasks.questions("hidden", HELDOUT, HELDOUT)[0].answer))
     with pytest.raises(NotJudged, match="not applicable: all synthetic visits agree on hypertension"):
         value("trts_auroc", nobody)
 

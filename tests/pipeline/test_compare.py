@@ -8,7 +8,8 @@ from ruamel.yaml import YAML
 
 from ehrgen.core.files import write_json
 from ehrgen.core.params import ParamsError
-from ehrgen.metrics.table.suite import HEADLINE, METRICS, Scores
+from ehrgen.metrics.table.scores import Scores
+from ehrgen.metrics.table.suite import HEADLINE, METRICS
 from pipeline import compare, headline
 
 HISTORY = "epoch,objective,value,weight,share,grad_norm,grad_share\n1,lm,3,1,1,2,1\n"

@@ -8,9 +8,10 @@ import pytest
 from ruamel.yaml import YAML
 
 from ehrgen.data.cohort import Cohort
-from ehrgen.metrics.anchors.generators import anchors, collapsed, independent_codes
+from ehrgen.metrics.anchors.generators import collapsed, independent_codes, reference_generators
 from ehrgen.metrics.anchors.markov import markov
-from ehrgen.metrics.table.suite import METRICS, Scores
+from ehrgen.metrics.table.scores import Scores
+from ehrgen.metrics.table.suite import METRICS
 from pipeline import anchor, evaluate
 from tests.support.cohorts import likelihood_of, population
 from tests.support.sandbox import ROOT
@@ -59,8 +60,8 @@ def test_evaluate_says_when_it_compares_fewer(project, monkeypatch, capsys):
 
 @pytest.mark.slow
 def test_anchors_repeat_and_have_the_metrics_of_the_runs(project, monkeypatch):
-    some = {name: anchors(4)[name] for name in ("independent_codes", "markov")}
-    monkeypatch.setattr(anchor, "anchors", lambda profiles: some)
+    some = {name: reference_generators(4)[name] for name in ("independent_codes", "markov")}
+    monkeypatch.setattr(anchor, "reference_generators", lambda profiles: some)
     anchor.main()
     first = {path.stem: path.read_text() for path in Path("reports/anchors").iterdir()}
     assert set(first) == {"floor", "independent_codes", "markov"}
@@ -77,27 +78,27 @@ def test_a_simulated_cohort_is_compared_with_its_truth(project, monkeypatch):
     assert unknown.not_judged["truth_r2"] == "no exact truth: the cohort is not simulated"
     write_params(SIMULATED)
     assert evaluated(population(150, 2), monkeypatch).metrics["truth_r2"] < 0.9
-    monkeypatch.setattr(anchor, "anchors", lambda profiles: {})
+    monkeypatch.setattr(anchor, "reference_generators", lambda profiles: {})
     anchor.main()
     assert "truth_r2" in Scores.load(Path("reports/anchors/floor.json")).metrics
 
 
 @pytest.mark.slow
-def test_single_visits_have_no_markov_anchor_and_say_so(project, monkeypatch, capsys):
+def test_single_visits_have_no_markov_chain_and_say_so(project, monkeypatch, capsys):
     some = {"markov": markov, "collapsed": collapsed}
-    monkeypatch.setattr(anchor, "anchors", lambda profiles: some)
+    monkeypatch.setattr(anchor, "reference_generators", lambda profiles: some)
     whole = Cohort.load(Path("data/cohort"))
     first = whole.diagnoses[whole.diagnoses["visit"] == 0].reset_index(drop=True)
     Cohort(whole.patients, first).save(Path("data/cohort"))
     anchor.main()
     assert {path.stem for path in Path("reports/anchors").iterdir()} == {"floor", "collapsed"}
     printed = capsys.readouterr().out
-    assert printed == "anchor markov is left out: not applicable: no training patient has a second visit\n"
+    assert printed == "reference generator markov is left out: not applicable: no training patient has a second visit\n"
 
 
 @pytest.mark.slow
 def test_small_counts_of_real_patients_are_kept_out_of_the_floor(project, monkeypatch):
-    monkeypatch.setattr(anchor, "anchors", lambda profiles: {"independent_codes": independent_codes})
+    monkeypatch.setattr(anchor, "reference_generators", lambda profiles: {"independent_codes": independent_codes})
     anchor.main()
     floor = Scores.load(Path("reports/anchors/floor.json"))
     model = Scores.load(Path("reports/anchors/independent_codes.json"))

@@ -3,8 +3,7 @@ import re
 
 import pytest
 
-from ehrgen.metrics.table.metric import Metric
-from ehrgen.metrics.table.suite import FAMILIES, METRICS, function
+from ehrgen.metrics.table.suite import FAMILIES, METRICS, Metric, function
 from scripts import metrics_guide
 
 

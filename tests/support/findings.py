@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from ehrgen.findings.statistics.history import History, Trace, Traces
 from ehrgen.findings.statistics.results import Results
-from ehrgen.metrics.table.suite import METRICS, Scores
+from ehrgen.metrics.table.scores import Scores
+from ehrgen.metrics.table.suite import METRICS
 
 SEEDS = (0, 1, 2)
 HEALTHY_HEAD = {  # reads the codes: another patient's prompt changes nothing, other codes mislead it

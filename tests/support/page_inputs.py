@@ -9,7 +9,8 @@ from ehrgen.findings.text.findings_md import content
 from ehrgen.findings.verdicts.claims import judge
 from ehrgen.findings.verdicts.loss_analysis import ANALYSIS, EXPECTED
 from ehrgen.findings.verdicts.losses import diagnose
-from ehrgen.metrics.table.suite import METRICS, Scores
+from ehrgen.metrics.table.scores import Scores
+from ehrgen.metrics.table.suite import METRICS
 from tests.support.findings import SEEDS, results
 
 CHAPTERS = ["Infectious and parasitic diseases", "Diseases of the circulatory system", "Injury and poisoning"]

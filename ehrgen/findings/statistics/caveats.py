@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from ehrgen.metrics.table.suite import METRICS, Scores
+from ehrgen.metrics.table.scores import Scores
+from ehrgen.metrics.table.suite import METRICS
 
 Runs = Mapping[str, Mapping[int, Scores]]
 

@@ -12,7 +12,8 @@ from ehrgen.findings.statistics.caveats import Runs, blind, margins_missing, mis
 from ehrgen.findings.statistics.intervals import Estimate, paired_difference
 from ehrgen.findings.statistics.results import FLOOR
 from ehrgen.findings.statistics.significance import Significance, significance
-from ehrgen.metrics.table.suite import HEADLINE, METRICS, VACUOUS, Scores, rounded
+from ehrgen.metrics.table.scores import Scores, rounded
+from ehrgen.metrics.table.suite import HEADLINE, METRICS, VACUOUS
 
 INDEPENDENT = "independent_codes"  # the anchor of skill 0; the floor is that of skill 1
 SHOWN = tuple(name for name, metric in METRICS.items() if metric.headline or metric.beside in HEADLINE)

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from ehrgen.findings.statistics.costs import Manifest, Manifests
 from ehrgen.findings.statistics.history import History, Traces
-from ehrgen.metrics.table.suite import Scores
+from ehrgen.metrics.table.scores import Scores
 from ehrgen.variants import AblationSettings
 
 FLOOR = "floor"

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 
 from ehrgen.findings.statistics.intervals import Estimate
-from ehrgen.metrics.table.suite import rounded
+from ehrgen.metrics.table.scores import rounded
 
 NOTHING = "–"
 ARROWS = {"higher": "↑", "lower": "↓", "match": "="}

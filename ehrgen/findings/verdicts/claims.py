@@ -12,7 +12,7 @@ from typing import Any
 from ehrgen.findings.statistics.intervals import Estimate
 from ehrgen.findings.statistics.results import NoEvidenceError, Results
 from ehrgen.findings.verdicts.measures import Difference, Measure, estimate
-from ehrgen.metrics.table.suite import rounded
+from ehrgen.metrics.table.scores import rounded
 
 MATERIAL = 0.1  # of a gap: what gives back less would need ten like it to explain the gap
 SUPPORTED, REFUTED, UNDECIDED = "supported", "refuted", "undecided"

@@ -11,17 +11,17 @@ from scipy import sparse
 
 from ehrgen.data.cohort import Cohort
 from ehrgen.metrics.cohorts import incidence
-from ehrgen.metrics.cohorts.cells import cell_of
+from ehrgen.metrics.cohorts.subgroups import subgroup_of
 
 
 def train_visits(train: Cohort) -> tuple[sparse.csr_array, ndarray, Int[ndarray, " N"]]:
-    """Visits x codes, the code of each column, and the cell of each visit."""
+    """Visits x codes, the code of each column, and the subgroup of each visit."""
     which, distinct = pd.factorize(train.diagnoses["code"])
     owner = incidence.patient_of_visit(train)
     return (
         incidence.matrix(train, which, len(distinct)),
         np.asarray(distinct, dtype=object),
-        cell_of(train)[owner],
+        subgroup_of(train)[owner],
     )
 
 

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from ehrgen.data.cohort import Cohort
-from ehrgen.metrics.cohorts import incidence, records
+from ehrgen.metrics.cohorts import fingerprints, incidence
 from ehrgen.metrics.cohorts.cache import remembered
 from ehrgen.metrics.table.suite import NotJudged
 
@@ -50,8 +50,8 @@ def squared_distances(first: Float[ndarray, "A D"], second: Float[ndarray, "B D"
     length = (second**2).sum(axis=1)
     for start in range(0, len(first), BLOCK):
         block = first[start : start + BLOCK]
-        found = (block**2).sum(axis=1)[:, None] + length - 2 * block @ second.T
-        yield np.maximum(found, 0).round(DIGITS)
+        squared = (block**2).sum(axis=1)[:, None] + length - 2 * block @ second.T
+        yield np.maximum(squared, 0).round(DIGITS)
 
 
 @remembered
@@ -61,9 +61,9 @@ def median_distance(train: Cohort) -> float:
     Raises:
         NotJudged: If it is 0, as most training patients are the same.
     """
-    some = points(train, train)[records.subset(train, 1000)]
-    found = np.concatenate(list(squared_distances(some, some)))
-    median = float(np.median(found[np.triu_indices(len(found), k=1)])) if len(found) > 1 else 0.0
+    some = points(train, train)[fingerprints.subset(train, 1000)]
+    squared = np.concatenate(list(squared_distances(some, some)))
+    median = float(np.median(squared[np.triu_indices(len(squared), k=1)])) if len(squared) > 1 else 0.0
     if median == 0:
         raise NotJudged("most pairs of training patients have the same codes: distances between patients have no scale")
     return median

@@ -8,7 +8,7 @@ from numpy import ndarray
 from ehrgen.data.cohort import Cohort
 from ehrgen.data.icd9 import codes as icd9
 from ehrgen.data.icd9.codebook import CHAPTERS
-from ehrgen.metrics.cohorts import incidence, records
+from ehrgen.metrics.cohorts import fingerprints, incidence
 
 
 def structure(cohort: Cohort) -> Float[ndarray, "P F"]:
@@ -22,7 +22,7 @@ def structure(cohort: Cohort) -> Float[ndarray, "P F"]:
     visits = incidence.visits_per_patient(cohort)
     starts = np.cumsum(visits) - visits
     codes = incidence.codes_per_visit(cohort)
-    _, kind, times = np.unique(records.fingerprints(cohort), return_inverse=True, return_counts=True)
+    _, kind, times = np.unique(fingerprints.of_records(cohort), return_inverse=True, return_counts=True)
     distinct, categories = (
         np.bincount(pd.DataFrame({"owner": owner, "code": code}).drop_duplicates()["owner"])
         for code in (rows["code"].to_numpy(), icd9.category(rows["code"]))

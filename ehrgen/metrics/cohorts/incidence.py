@@ -13,6 +13,7 @@ from scipy import sparse
 
 from ehrgen.data.cohort import Cohort
 from ehrgen.data.icd9 import codes as icd9
+from ehrgen.data.indicator import indicator
 from ehrgen.metrics.cohorts.cache import remembered
 
 
@@ -36,7 +37,7 @@ def visit_categories(real: Cohort, synthetic: Cohort) -> tuple[sparse.csr_array,
 def matrix(cohort: Cohort, code: Int[ndarray, " R"], codes: int) -> sparse.csr_array:
     """0/1 matrix [N, V] of one cohort, given the column of each diagnosis."""
     visit = visit_of_row(cohort)
-    return _present(visit, code, (int(visit[-1]) + 1, codes))
+    return indicator(visit, code, (int(visit[-1]) + 1, codes), np.int64)
 
 
 @remembered
@@ -56,7 +57,7 @@ def first_visit_categories(cohort: Cohort) -> sparse.csr_array:
     codes = distinct_codes(cohort)
     names, category = np.unique(icd9.category(codes), return_inverse=True)
     entry = first_visit_codes(cohort, codes).tocoo()
-    return _present(entry.row, category[entry.col], (len(cohort), len(names)))
+    return indicator(entry.row, category[entry.col], (len(cohort), len(names)), np.int64)
 
 
 @remembered
@@ -112,11 +113,4 @@ def _of_patients(cohort: Cohort, rows: pd.DataFrame, codes: ndarray) -> sparse.c
     column = pd.Index(codes, dtype=object).get_indexer(np.asarray(distinct, dtype=object))[which]
     owner = np.searchsorted(cohort.patients["patient_id"], rows["patient_id"])
     known = column >= 0
-    return _present(owner[known], column[known], (len(cohort), len(codes)))
-
-
-def _present(row: Int[ndarray, " R"], column: Int[ndarray, " R"], shape: tuple[int, int]) -> sparse.csr_array:
-    times = sparse.csr_array((np.ones(len(row), np.int64), (row, column)), shape=shape)
-    times.sum_duplicates()
-    times.data[:] = 1
-    return times
+    return indicator(owner[known], column[known], (len(cohort), len(codes)), np.int64)

@@ -14,6 +14,7 @@ from numpy import ndarray
 from scipy import sparse
 
 from ehrgen.data.cohort import AGE_BRACKETS, Cohort, age_bracket
+from ehrgen.data.indicator import indicator
 from ehrgen.metrics.cohorts.cache import remembered
 
 BLOCK = 4_000_000  # pairs at a time: 16 MB a table
@@ -37,10 +38,7 @@ def _sets(cohort: Cohort, code: ndarray, codes: int) -> sparse.csr_array:
     bracket = 2 + age_bracket(people["age_years"].to_numpy())
     row = np.concatenate([n, n, owner])
     column = np.concatenate([(people["sex"] == "M").to_numpy(dtype=np.int64), bracket, FIRST_CODE + code])
-    sets = sparse.csr_array((np.ones(len(row), np.float32), (row, column)), shape=(len(n), FIRST_CODE + codes))
-    sets.sum_duplicates()
-    sets.data[:] = 1
-    return sets
+    return indicator(row, column, (len(n), FIRST_CODE + codes), np.float32)
 
 
 FIRST_CODE = 2 + len(AGE_BRACKETS)

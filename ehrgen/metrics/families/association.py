@@ -64,8 +64,8 @@ def _lift_correlation(ours: sparse.csr_array, theirs: sparse.csr_array) -> float
             f"floor too low to judge: independence would show {int(enough.sum())} pairs in {EXPECTED} or more of "
             f"{visits:,} real visits, and {FEWEST_PAIRS} are the least; evaluate more patients"
         )
-    lifts = (_lift(visits[:, some])[first[enough], second[enough]] for visits in (ours, theirs))
-    return agreement.spearman(*lifts, "lift of a pair")
+    x, y = (_lift(visits[:, some])[first[enough], second[enough]] for visits in (ours, theirs))
+    return agreement.spearman(x, y, "lift of a pair")
 
 
 def _lift(visits: sparse.csr_array) -> Float[ndarray, "K K"]:

@@ -7,7 +7,7 @@ from numpy import ndarray
 
 from ehrgen.data.cohort import Cohort
 from ehrgen.data.icd9 import codes as icd9
-from ehrgen.metrics.cohorts import incidence, records
+from ehrgen.metrics.cohorts import fingerprints, incidence
 from ehrgen.metrics.statistics import rarefaction
 
 
@@ -85,7 +85,7 @@ def unique_patients(real: Cohort, synthetic: Cohort) -> float:
     Good is the floor's share, not 1; near 0 there are a few patients over and over. Noise in every record wins it, and
     so does a copy of the training patients.
     """
-    return float(len(records.counts(synthetic)) / len(synthetic))
+    return float(len(fingerprints.record_counts(synthetic)) / len(synthetic))
 
 
 def top_patient_share(real: Cohort, synthetic: Cohort) -> float:
@@ -113,7 +113,7 @@ def categories_modal_patients(cohort: Cohort) -> int:
 
 def top_record_patients(cohort: Cohort) -> int:
     """Patients with the commonest record."""
-    return int(records.counts(cohort).max())
+    return int(fingerprints.record_counts(cohort).max())
 
 
 def top_code_patients(cohort: Cohort) -> int:

@@ -10,9 +10,9 @@ from numpy import ndarray
 from scipy import sparse
 
 from ehrgen.data.cohort import AGE_BRACKETS, SEXES, Cohort
-from ehrgen.metrics.cohorts import incidence, records
+from ehrgen.metrics.cohorts import fingerprints, incidence
 from ehrgen.metrics.cohorts.cache import remembered
-from ehrgen.metrics.cohorts.cells import CELLS, bracket_of, by_cell, cell_of, sex_of
+from ehrgen.metrics.cohorts.subgroups import SUBGROUPS, bracket_of, sex_of, shares_by_subgroup, subgroup_of
 from ehrgen.metrics.statistics import agreement
 from ehrgen.metrics.statistics.naive_bayes import Probe
 from ehrgen.metrics.table.suite import NotJudged
@@ -30,13 +30,13 @@ def cell_r2(real: Cohort, synthetic: Cohort) -> float:
     codes drawn within the bracket pass: pairs and sequences are not asked for; copies pass.
     """
     codes = np.union1d(incidence.distinct_codes(real), incidence.distinct_codes(synthetic))
-    cells = [cell_of(cohort) for cohort in (real, synthetic)]
-    enough = np.minimum(*(np.bincount(cell, minlength=CELLS) for cell in cells)) >= ENOUGH
+    subgroups = [subgroup_of(cohort) for cohort in (real, synthetic)]
+    enough = np.minimum(*(np.bincount(subgroup, minlength=SUBGROUPS) for subgroup in subgroups)) >= ENOUGH
     if not enough.any():
         raise NotJudged(f"no sex and age bracket has {ENOUGH} patients in both cohorts; evaluate more patients")
     ours, theirs = (
-        by_cell(incidence.first_visit_codes(cohort, codes), cell)
-        for cohort, cell in zip((real, synthetic), cells, strict=True)
+        shares_by_subgroup(incidence.first_visit_codes(cohort, codes), subgroup)
+        for cohort, subgroup in zip((real, synthetic), subgroups, strict=True)
     )
     values = []
     for p, q in zip(ours[enough], theirs[enough], strict=True):
@@ -79,16 +79,16 @@ def sex_contrast(real: Cohort, synthetic: Cohort) -> float:
 
 def _read(real: Cohort, synthetic: Cohort, train: Cohort, label, classes: int, what: str) -> float:
     labels = [label(cohort) for cohort in (train, real, synthetic)]
-    enough = np.minimum.reduce([np.bincount(one, minlength=classes) for one in labels]) >= ENOUGH
+    enough = np.min([np.bincount(classes_of, minlength=classes) for classes_of in labels], axis=0) >= ENOUGH
     if enough.sum() < 2:
         raise NotJudged(f"{what}: fewer than two classes have {ENOUGH} patients in every cohort")
     codes = _frequent(train)
-    chosen = [
-        _among(incidence.first_visit_codes(cohort, codes), found, enough)
-        for cohort, found in zip((train, real, synthetic), labels, strict=True)
-    ]
-    probe = Probe.train(*chosen[0], int(enough.sum()))
-    ours, theirs = (probe.balanced_accuracy(*one) - 1 / enough.sum() for one in chosen[1:])
+    trained_on, held_out, generated = (
+        _among(incidence.first_visit_codes(cohort, codes), classes_of, enough)
+        for cohort, classes_of in zip((train, real, synthetic), labels, strict=True)
+    )
+    probe = Probe.train(*trained_on, int(enough.sum()))
+    ours, theirs = (probe.balanced_accuracy(*patients) - 1 / enough.sum() for patients in (held_out, generated))
     if ours < READABLE:
         raise NotJudged(f"{what} cannot be read from real codes: {ours:.3f} above chance, {READABLE} is the least")
     return float(theirs / ours)
@@ -116,7 +116,7 @@ def _contrast(cohort: Cohort) -> tuple[float, float]:
     The patients are put into the order of their records first, so that the shuffles fall on the same ones.
     """
     codes = incidence.first_visit_categories(cohort)
-    order = records.subset(cohort, len(cohort))
+    order = fingerprints.subset(cohort, len(cohort))
     men = sex_of(cohort)[order]
     if not 0 < men.sum() < len(men):
         raise NotJudged("all patients of a cohort have the same sex")
@@ -124,5 +124,5 @@ def _contrast(cohort: Cohort) -> tuple[float, float]:
     sides = np.column_stack([men, shuffled])
     male = codes[order].T @ sides
     female = codes.sum(axis=0)[:, None] - male
-    found = [agreement.jensen_shannon(*pair) for pair in zip(male.T, female.T, strict=True)]
-    return found[0] - float(np.mean(found[1:])), 2 * float(np.std(found[1:]))
+    actual, *by_chance = (agreement.jensen_shannon(*pair) for pair in zip(male.T, female.T, strict=True))
+    return actual - float(np.mean(by_chance)), 2 * float(np.std(by_chance))

@@ -12,7 +12,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
 from ehrgen.data.cohort import Cohort
-from ehrgen.metrics.cohorts import features, neighbours, records, runs
+from ehrgen.metrics.cohorts import features, fingerprints, neighbours
 from ehrgen.metrics.cohorts.cache import remembered
 from ehrgen.metrics.statistics import ranking
 from ehrgen.metrics.table.suite import NotJudged
@@ -30,13 +30,13 @@ def c2st_auc(heldout: Cohort, synthetic: Cohort) -> float:
     Source:
         Lopez-Paz & Oquab (2017), Revisiting classifier two-sample tests. https://arxiv.org/abs/1610.06545
     """
-    found = [c2st_repeats_auc(heldout, synthetic)]
+    aurocs = [c2st_repeats_auc(heldout, synthetic)]
     for detector in (c2st_codes_auc, c2st_structure_auc):
         try:
-            found.append(detector(heldout, synthetic))
+            aurocs.append(detector(heldout, synthetic))
         except NotJudged:  # too few distinct records for a fold: repeats tell it all
             continue
-    return max(found)
+    return max(aurocs)
 
 
 @remembered
@@ -48,7 +48,7 @@ def c2st_codes_auc(heldout: Cohort, synthetic: Cohort) -> float:
     Raises:
         NotJudged: If a cohort has fewer than 5 distinct records.
     """
-    first, second = (runs.sorted_patients(cohort) for cohort in (heldout, synthetic))
+    first, second = (fingerprints.sorted_patients(cohort) for cohort in (heldout, synthetic))
     columns = sparse.vstack(neighbours.elements(first, second), format="csr").astype(np.float64)
     return _cross_validated(first, second, columns, LogisticRegression(C=PENALTY, max_iter=1000))
 
@@ -63,7 +63,7 @@ def c2st_structure_auc(heldout: Cohort, synthetic: Cohort) -> float:
     Raises:
         NotJudged: If a cohort has fewer than 5 distinct records.
     """
-    first, second = (runs.sorted_patients(cohort) for cohort in (heldout, synthetic))
+    first, second = (fingerprints.sorted_patients(cohort) for cohort in (heldout, synthetic))
     columns = np.concatenate([features.structure(first), features.structure(second)])
     model = HistGradientBoostingClassifier(
         max_iter=60, max_leaf_nodes=8, learning_rate=0.1, early_stopping=False, random_state=0
@@ -76,7 +76,7 @@ def c2st_repeats_auc(heldout: Cohort, synthetic: Cohort) -> float:
 
     Nothing is fitted. 1 is a collapse; below 0.5 the generator repeats itself less than life does.
     """
-    times = [_times(records.fingerprints(cohort)) for cohort in (heldout, synthetic)]
+    times = [_times(fingerprints.of_records(cohort)) for cohort in (heldout, synthetic)]
     return ranking.auroc(_labels(heldout, synthetic), np.concatenate(times).astype(np.float64))
 
 
@@ -86,12 +86,12 @@ def _cross_validated(heldout: Cohort, synthetic: Cohort, columns: sparse.csr_arr
     The mean, not the AUC of all scores together: intercepts of different folds do not compare.
     """
     label, fold = _labels(heldout, synthetic), _folds(heldout, synthetic)
-    found = []
+    aurocs = []
     for number in range(FOLDS):
         test = fold == number
         model.fit(columns[~test], label[~test])
-        found.append(ranking.auroc(label[test], model.decision_function(columns[test])))
-    return float(np.mean(found))
+        aurocs.append(ranking.auroc(label[test], model.decision_function(columns[test])))
+    return float(np.mean(aurocs))
 
 
 def _labels(heldout: Cohort, synthetic: Cohort) -> Bool[ndarray, " P"]:
@@ -104,7 +104,7 @@ def _folds(heldout: Cohort, synthetic: Cohort) -> Int[ndarray, " P"]:
     Raises:
         NotJudged: If that cannot be.
     """
-    keys = [records.fingerprints(cohort) for cohort in (heldout, synthetic)]
+    keys = [fingerprints.of_records(cohort) for cohort in (heldout, synthetic)]
     together, place = np.unique(np.concatenate(keys), return_inverse=True)
     inside = [np.isin(together, key) for key in keys]
     if (fewest := min(map(np.count_nonzero, inside))) < FOLDS:

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from ehrgen.data.cohort import Cohort
-from ehrgen.metrics.cohorts import records
+from ehrgen.metrics.cohorts import fingerprints
 from ehrgen.metrics.cohorts.cache import remembered
 from ehrgen.metrics.cohorts.embedding import median_distance, points, squared_distances
 from ehrgen.metrics.table.suite import NotJudged
@@ -93,7 +93,7 @@ def mmd_p(real: Cohort, synthetic: Cohort, train: Cohort) -> float:
     means that 500 patients are enough to notice a difference; copies pass. Equal values count in full, as they must
     for a test to be valid.
     """
-    parts = [points(train, cohort)[records.subset(cohort, PERMUTED)] for cohort in (real, synthetic)]
+    parts = [points(train, cohort)[fingerprints.subset(cohort, PERMUTED)] for cohort in (real, synthetic)]
     pooled = np.concatenate(parts)
     distances = np.concatenate(list(squared_distances(pooled, pooled)))
     return permutation_p(np.exp(distances / (-2 * median_distance(train))))

@@ -43,9 +43,9 @@ class Likelihood:
         if missing := [name for name in COLUMNS if name not in self.rows.columns]:
             raise LikelihoodError(f"likelihood: column {', '.join(missing)} missing; sample again")
         for name, kind in COLUMNS.items():
-            found = self.rows[name].dtype
-            if not (pd.api.types.is_string_dtype(found) if kind == "str" else found == kind):
-                raise LikelihoodError(f"likelihood.{name}: expected {kind}, found {found}; sample again")
+            dtype = self.rows[name].dtype
+            if not (pd.api.types.is_string_dtype(dtype) if kind == "str" else dtype == kind):
+                raise LikelihoodError(f"likelihood.{name}: expected {kind}, found {dtype}; sample again")
         _refuse(~np.isfinite(self.rows["log_likelihood"].to_numpy()), "log_likelihood is not finite")
         _refuse(self.rows["log_likelihood"].to_numpy() > 0, "log_likelihood is above 0, so no probability,")
         _refuse(self.rows["codes"].to_numpy() < 1, "codes is below 1")

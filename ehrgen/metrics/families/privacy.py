@@ -13,11 +13,10 @@ from numpy import ndarray
 
 from ehrgen.data.cohort import Cohort
 from ehrgen.data.disclosure import SMALLEST_SHOWN
-from ehrgen.metrics.cohorts import neighbours, records, runs
+from ehrgen.metrics.cohorts import fingerprints, neighbours
 from ehrgen.metrics.cohorts.cache import remembered
 from ehrgen.metrics.cohorts.neighbours import Nearness
-from ehrgen.metrics.statistics import attribute_attack as inference
-from ehrgen.metrics.statistics import ranking
+from ehrgen.metrics.statistics import attribute_attack, ranking
 from ehrgen.metrics.table.suite import NotJudged
 
 LOW_FPR = 0.01  # Carlini et al. (2022): what counts is who is recognised with hardly any false alarm
@@ -120,12 +119,12 @@ def attribute_inference(heldout: Cohort, synthetic: Cohort, train: Cohort) -> fl
         Choi et al. (2017), medGAN. https://arxiv.org/abs/1703.06490
     """
     held, synthetics, trained = neighbours.elements(heldout, synthetic, train)
-    hidden = inference.hidden(held, trained)
+    hidden = attribute_attack.hidden(held, trained)
     with_any = np.count_nonzero(trained[:, hidden].sum(axis=1))
     if with_any < SMALLEST_SHOWN:
-        common = f"a code beyond the {inference.COMMON} commonest"
+        common = f"a code beyond the {attribute_attack.COMMON} commonest"
         raise NotJudged(f"suppressed: fewer than {SMALLEST_SHOWN} training patients have {common}")
-    return inference.f1(trained, synthetics, hidden) - inference.f1(trained, held, hidden)
+    return attribute_attack.f1(trained, synthetics, hidden) - attribute_attack.f1(trained, held, hidden)
 
 
 def memorised_records(heldout: Cohort, synthetic: Cohort, train: Cohort) -> float:
@@ -134,9 +133,9 @@ def memorised_records(heldout: Cohort, synthetic: Cohort, train: Cohort) -> floa
     Records of one code match by chance, in real patients too, hence the difference. Sex and age do not count: the
     generator is given them.
     """
-    known = records.fingerprints(train)
-    found, expected = (np.isin(records.fingerprints(cohort), known).mean() for cohort in (synthetic, heldout))
-    return float(found - expected)
+    known = fingerprints.of_records(train)
+    copied, expected = (np.isin(fingerprints.of_records(cohort), known).mean() for cohort in (synthetic, heldout))
+    return float(copied - expected)
 
 
 def memorised_run(heldout: Cohort, synthetic: Cohort, train: Cohort) -> float:
@@ -151,8 +150,8 @@ def memorised_run(heldout: Cohort, synthetic: Cohort, train: Cohort) -> float:
 def _longest_run(real: Cohort, synthetic: Cohort) -> int:
     length = 0
     while True:
-        key, owner = runs.run_keys(real, length + 1)
-        shared_by = np.unique(owner[np.isin(key, runs.run_keys(synthetic, length + 1)[0])])
+        key, owner = fingerprints.of_runs(real, length + 1)
+        shared_by = np.unique(owner[np.isin(key, fingerprints.of_runs(synthetic, length + 1)[0])])
         if len(shared_by) < SMALLEST_SHOWN:
             return length
         length += 1
@@ -176,12 +175,12 @@ class _Nearness:
 @remembered
 def _nearness(heldout: Cohort, synthetic: Cohort, train: Cohort) -> _Nearness:
     sets = dict(zip(("heldout", "synthetic", "train"), neighbours.elements(heldout, synthetic, train), strict=True))
-    found = {}
+    near = {}
     for first, second in permutations(sets, 2):
-        found[f"{first}_to_{second}"] = neighbours.nearness(sets[first], sets[second])
+        near[f"{first}_to_{second}"] = neighbours.nearness(sets[first], sets[second])
     for kind, own in sets.items():
-        found[f"among_{kind}"] = neighbours.nearness(own, own, themselves=True)
-    return _Nearness(**found)
+        near[f"among_{kind}"] = neighbours.nearness(own, own, themselves=True)
+    return _Nearness(**near)
 
 
 def _by_distance(heldout: Cohort, synthetic: Cohort, train: Cohort) -> Attack:
@@ -208,7 +207,7 @@ def _attack(members: Float[ndarray, " T"], others: Float[ndarray, " H"]) -> Atta
 def _accuracies(near: _Nearness) -> tuple[float, float]:
     """Adversarial accuracy on held-out and on training patients."""
     own, to_heldout, to_train = (
-        one.distance for one in (near.among_synthetic, near.synthetic_to_heldout, near.synthetic_to_train)
+        to.distance for to in (near.among_synthetic, near.synthetic_to_heldout, near.synthetic_to_train)
     )
     heldout = _share_above(near.heldout_to_synthetic.distance, near.among_heldout.distance)
     train = _share_above(near.train_to_synthetic.distance, near.among_train.distance)

@@ -7,7 +7,6 @@ with another one after it. Axes: M transitions, V codes.
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Int
 from numpy import ndarray
 from scipy import sparse
 
@@ -39,8 +38,7 @@ def sequential_pair_r2(real: Cohort, synthetic: Cohort) -> float:
     Good is the floor, about 0.4 at 3,000 simulated patients; visits drawn one by one reach half of that. Chronic codes
     that repeat drive it, so carrying codes over is enough to look good: read it beside `new_code_r2`; copies pass.
     """
-    p, q = (found.before.T @ found.after / len(found) for found in _both_cohorts(real, synthetic))
-    p, q = p.tocsr(), q.tocsr()
+    p, q = (_pair_shares(transitions) for transitions in _both_cohorts(real, synthetic))
     residual, size = ((p - q).data ** 2).sum(), (p + q).nnz
     return agreement.r2_of_sums(residual, p.data.sum(), (p.data**2).sum(), size, "pair of codes of successive visits")
 
@@ -51,7 +49,8 @@ def repeated_code_r2(real: Cohort, synthetic: Cohort) -> float:
     Good is the floor, about 0.9 at 3,000 simulated patients; visits drawn one by one reach half of that. A generator
     that repeats whole visits overshoots and is bad here as well; copies of training patients pass.
     """
-    return agreement.r2(*(found.both.mean(axis=0) for found in _both_cohorts(real, synthetic)), "repeated code")
+    p, q = (transitions.both.mean(axis=0) for transitions in _both_cohorts(real, synthetic))
+    return agreement.r2(p, q, "repeated code")
 
 
 def new_code_r2(real: Cohort, synthetic: Cohort) -> float:
@@ -60,8 +59,8 @@ def new_code_r2(real: Cohort, synthetic: Cohort) -> float:
     Good is the floor; visits drawn one by one are bad, at 0 or below: what is chronic counts as new in them. Repeats
     earn nothing here, but what leads to what is not asked: that is the matter of `sequential_pair_r2`; copies pass.
     """
-    shares = ((found.after - found.both).mean(axis=0) for found in _both_cohorts(real, synthetic))
-    return agreement.r2(*shares, "new code")
+    p, q = ((transitions.after - transitions.both).mean(axis=0) for transitions in _both_cohorts(real, synthetic))
+    return agreement.r2(p, q, "new code")
 
 
 def repeated_share(real: Cohort, synthetic: Cohort) -> float:
@@ -70,8 +69,8 @@ def repeated_share(real: Cohort, synthetic: Cohort) -> float:
     Good is the floor's share; near 0 chronic disease is forgotten, near 1 a visit is copied from the one before. A
     generator that repeats any codes at the right rate passes: `repeated_code_r2` and `persistence` ask which.
     """
-    _, found = _both_cohorts(real, synthetic)
-    return float(found.both.sum() / found.after.sum())
+    _, theirs = _both_cohorts(real, synthetic)
+    return float(theirs.both.sum() / theirs.after.sum())
 
 
 def persistence(real: Cohort, synthetic: Cohort) -> float:
@@ -95,34 +94,40 @@ def persistence_bias(real: Cohort, synthetic: Cohort) -> float:
 
 
 @remembered
-def transitions(real: Cohort, synthetic: Cohort) -> tuple[Transitions, Transitions]:
+def both_transitions(real: Cohort, synthetic: Cohort) -> tuple[Transitions, Transitions]:
     """The transitions of the two cohorts over the codes of both; either may have none."""
-    cohorts = zip((real, synthetic), incidence.visit_codes(real, synthetic), strict=True)
-    return tuple(_transitions(visits, incidence.transitions(cohort)) for cohort, visits in cohorts)
+    ours, theirs = incidence.visit_codes(real, synthetic)
+    return _transitions(real, ours), _transitions(synthetic, theirs)
 
 
-def _transitions(visits: sparse.csr_array, start: Int[ndarray, " M"]) -> Transitions:
+def _transitions(cohort: Cohort, visits: sparse.csr_array) -> Transitions:
+    start = incidence.transitions(cohort)
     before, after = visits[start], visits[start + 1]
     return Transitions(before, after, before.multiply(after).tocsr())
 
 
+def _pair_shares(transitions: Transitions) -> sparse.csr_array:
+    """[V, V] share of the transitions with a code before and a code after."""
+    return sparse.csr_array(transitions.before.T @ transitions.after / len(transitions))
+
+
 def _both_cohorts(real: Cohort, synthetic: Cohort) -> tuple[Transitions, Transitions]:
-    ours, theirs = transitions(real, synthetic)
-    for found, who in ((ours, "held-out"), (theirs, "synthetic")):
-        if len(found) == 0:
+    ours, theirs = both_transitions(real, synthetic)
+    for transitions, who in ((ours, "held-out"), (theirs, "synthetic")):
+        if len(transitions) == 0:
             raise NotJudged(f"not applicable: no {who} patient has a second visit")
     return ours, theirs
 
 
 def _stays(real: Cohort, synthetic: Cohort) -> tuple[ndarray, ndarray, ndarray]:
     """Of each code that is frequent enough: its persistence in the two cohorts, and its real transitions."""
-    found = _both_cohorts(real, synthetic)
-    started, stayed = ([matrix.sum(axis=0) for matrix in (one.before, one.both)] for one in found)
-    started, stayed = zip(started, stayed, strict=True)
-    often = np.minimum(*started) >= OFTEN
+    ours, theirs = _both_cohorts(real, synthetic)
+    our_starts, their_starts = ours.before.sum(axis=0), theirs.before.sum(axis=0)
+    often = np.minimum(our_starts, their_starts) >= OFTEN
     if often.sum() < FEWEST_CODES:
         raise NotJudged(
             f"floor too low to judge: {int(often.sum())} codes start {OFTEN} or more transitions in both cohorts, "
             f"and {FEWEST_CODES} are the least; evaluate more patients"
         )
-    return stayed[0][often] / started[0][often], stayed[1][often] / started[1][often], started[0][often]
+    our_stays, their_stays = ours.both.sum(axis=0)[often], theirs.both.sum(axis=0)[often]
+    return our_stays / our_starts[often], their_stays / their_starts[often], our_starts[often]

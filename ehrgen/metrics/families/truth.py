@@ -20,7 +20,7 @@ from ehrgen.data.simulation import simulator
 from ehrgen.data.simulation.simulator import Simulator
 from ehrgen.metrics.cohorts import incidence
 from ehrgen.metrics.cohorts.cache import remembered
-from ehrgen.metrics.cohorts.cells import CELLS, cell_of
+from ehrgen.metrics.cohorts.subgroups import SUBGROUPS, subgroup_of
 from ehrgen.metrics.table.suite import NotJudged
 
 FEWEST = 20  # patients of a sex and age bracket, for its noise to be known
@@ -52,8 +52,8 @@ def truth_r2(synthetic: Cohort, truth: Simulator) -> float:
     Good is 1, which fresh draws of the process reach at any sample size; below 0 is bad. It sees single codes of first
     visits alone, so codes drawn independently within the bracket pass, and copies pass.
     """
-    found = distance(synthetic, truth)
-    return 1 - found.error / found.frequencies
+    squares = distance(synthetic, truth)
+    return 1 - squares.error / squares.frequencies
 
 
 def truth_conditioning_r2(synthetic: Cohort, truth: Simulator) -> float:
@@ -62,8 +62,8 @@ def truth_conditioning_r2(synthetic: Cohort, truth: Simulator) -> float:
     Good is 1; at 0 the codes come as if sex and age were unknown, below 0 worse than that. Caricatures are on the
     wrong side too, as the error is squared; copies pass.
     """
-    found = distance(synthetic, truth)
-    return 1 - found.error / found.conditioning
+    squares = distance(synthetic, truth)
+    return 1 - squares.error / squares.conditioning
 
 
 @remembered
@@ -74,14 +74,14 @@ def distance(synthetic: Cohort, truth: Simulator) -> Distance:
         NotJudged: If no sex and age bracket has enough patients.
     """
     codes = np.union1d(truth.codes.astype(object), incidence.distinct_codes(synthetic))
-    exact = np.zeros((CELLS + 1, len(codes)))
+    exact = np.zeros((SUBGROUPS + 1, len(codes)))
     exact[:, pd.Index(codes).get_indexer(truth.codes.astype(object))] = _exact(truth)
-    visits, cell = incidence.first_visit_codes(synthetic, codes), cell_of(synthetic)
-    size = np.bincount(cell, minlength=CELLS)
+    visits, subgroup = incidence.first_visit_codes(synthetic, codes), subgroup_of(synthetic)
+    size = np.bincount(subgroup, minlength=SUBGROUPS)
     sums = []
-    for one in np.flatnonzero(size >= FEWEST):
-        p, q = exact[one], visits[cell == one].mean(axis=0)
-        noise = (q * (1 - q)).sum() / (size[one] - 1)
+    for number in np.flatnonzero(size >= FEWEST):
+        p, q = exact[number], visits[subgroup == number].mean(axis=0)
+        noise = (q * (1 - q)).sum() / (size[number] - 1)
         sums.append([((q - p) ** 2).sum() - noise, ((p - p.mean()) ** 2).sum(), ((p - exact[-1]) ** 2).sum()])
     if not sums:
         raise NotJudged(f"no sex and age bracket has {FEWEST} synthetic patients; evaluate more patients")
@@ -90,6 +90,6 @@ def distance(synthetic: Cohort, truth: Simulator) -> Distance:
 
 @remembered
 def _exact(truth: Simulator) -> Float[ndarray, "rows V"]:
-    """P(code) of the cells of `brackets`, then of all patients."""
-    cells = [truth.code_probability(sex, bracket) for sex in SEXES for bracket in range(len(AGE_BRACKETS))]
-    return np.stack([*cells, truth.code_probability()])
+    """P(code) of each of `subgroups`, then of all patients."""
+    each = [truth.code_probability(sex, bracket) for sex in SEXES for bracket in range(len(AGE_BRACKETS))]
+    return np.stack([*each, truth.code_probability()])

@@ -13,8 +13,7 @@ from numpy import ndarray
 
 from ehrgen.data.cohort import Cohort
 from ehrgen.data.disclosure import SMALLEST_SHOWN
-from ehrgen.metrics.statistics import ranking
-from ehrgen.metrics.statistics import tasks as prediction
+from ehrgen.metrics.statistics import ranking, tasks
 from ehrgen.metrics.statistics.tasks import Question
 from ehrgen.metrics.table.suite import NotJudged
 
@@ -125,7 +124,7 @@ def augmentation_auprc(heldout: Cohort, synthetic: Cohort, train: Cohort) -> flo
 
 
 def _gain(measure: Measure, heldout: Cohort, synthetic: Cohort, train: Cohort) -> float:
-    augmented = _value(measure, "hidden", prediction.together(train, synthetic), heldout, heldout)
+    augmented = _value(measure, "hidden", tasks.together(train, synthetic), heldout, heldout)
     return augmented - _value(measure, "hidden", train, heldout, heldout)
 
 
@@ -148,18 +147,18 @@ def _resampled(
     Raises:
         NotJudged: If nothing can be asked.
     """
-    asked = _judged(prediction.questions(kind, heldout, heldout))
-    tests, trained = prediction.questions(kind, test, heldout), prediction.questions(kind, train, heldout)
-    found = []
-    for one, learnt, scores in zip(tests, trained, prediction.scores(kind, train, test, heldout), strict=True):
-        if one.what not in asked:
+    asked = _judged(tasks.questions(kind, heldout, heldout))
+    tests, trained = tasks.questions(kind, test, heldout), tasks.questions(kind, train, heldout)
+    values: list[Float[ndarray, " B"]] = []
+    for question, learnt, scores in zip(tests, trained, tasks.scores(kind, train, test, heldout), strict=True):
+        if question.what not in asked:
             continue
         if len(learnt.answer) == 0:
             raise NotJudged("not applicable: no synthetic patient has a second visit")
-        if len(set(one.answer)) < 2:
-            raise NotJudged(f"not applicable: all synthetic visits agree on {one.what}")
-        found += [measure(one.answer, score, times[:, one.patient]) for score in scores]
-    return np.mean(found, axis=0)
+        if len(set(question.answer)) < 2:
+            raise NotJudged(f"not applicable: all synthetic visits agree on {question.what}")
+        values += [measure(question.answer, score, times[:, question.patient]) for score in scores]
+    return np.mean(values, axis=0)
 
 
 def _judged(questions: tuple[Question, ...]) -> set[str]:
@@ -169,8 +168,8 @@ def _judged(questions: tuple[Question, ...]) -> set[str]:
         NotJudged: If that is nothing.
     """
     fewest = {
-        one.what: min(len(np.unique(one.patient[one.answer == answer])) for answer in (True, False))
-        for one in questions
+        question.what: min(len(np.unique(question.patient[question.answer == answer])) for answer in (True, False))
+        for question in questions
     }
     if not any(fewest.values()):
         raise NotJudged(f"not applicable: all held-out patients agree on {', '.join(fewest)}")

@@ -9,7 +9,7 @@ from numpy import ndarray
 
 from ehrgen.data.cohort import Cohort
 from ehrgen.data.icd9 import codes as icd9
-from ehrgen.metrics.cohorts import incidence, records
+from ehrgen.metrics.cohorts import fingerprints, incidence
 from ehrgen.metrics.cohorts.cache import remembered
 from ehrgen.metrics.statistics import rarefaction
 from ehrgen.metrics.table.suite import NotJudged
@@ -61,8 +61,8 @@ def chapter_effective_codes(real: Cohort, synthetic: Cohort) -> float:
     codes = np.union1d(incidence.distinct_codes(real), incidence.distinct_codes(synthetic))
     chapter = icd9.chapter(codes)
     closeness, tokens = [], []
-    for one in np.unique(chapter[ours > 0]):
-        here, there = ours[chapter == one], theirs[chapter == one]
+    for number in np.unique(chapter[ours > 0]):
+        here, there = ours[chapter == number], theirs[chapter == number]
         tokens.append(here.sum())
         closeness.append(_closeness(here, there) if there.any() else 0.0)
     return float(np.average(closeness, weights=tokens))
@@ -86,13 +86,13 @@ def self_similarity(real: Cohort, synthetic: Cohort) -> float:
     ours, theirs = (np.diff(matrix.indptr) for matrix in (_subset(real), _subset(synthetic)))
     edges = np.unique(np.quantile(ours, np.arange(1, LENGTH_BINS) / LENGTH_BINS))
     bins = [np.searchsorted(edges, size, side="left") for size in (ours, theirs)]
-    share = [np.bincount(one, minlength=len(edges) + 1) / len(one) for one in bins]
+    share = [np.bincount(bin_of, minlength=len(edges) + 1) / len(bin_of) for bin_of in bins]
     wanted = share[0] * (share[1] > 0)
     if not wanted.any():
         raise NotJudged("no synthetic patient has as many codes as any real one: lengths cannot be matched")
     means = [
-        _mean_similarity(_jaccard(cohort), (wanted / np.maximum(found, 1e-300))[one])
-        for cohort, found, one in zip((real, synthetic), share, bins, strict=True)
+        _mean_similarity(_jaccard(cohort), (wanted / np.maximum(has, 1e-300))[bin_of])
+        for cohort, has, bin_of in zip((real, synthetic), share, bins, strict=True)
     ]
     if means[0] == 0:
         raise NotJudged("no two real patients have a code in common")
@@ -130,7 +130,7 @@ def _closeness(ours: Int[ndarray, " V"], theirs: Int[ndarray, " V"]) -> float:
 @remembered
 def _subset(cohort: Cohort):
     """0/1 matrix [n, V]: the codes of the patients of the subset."""
-    return incidence.patient_codes(cohort, incidence.distinct_codes(cohort))[records.subset(cohort, SUBSET)]
+    return incidence.patient_codes(cohort, incidence.distinct_codes(cohort))[fingerprints.subset(cohort, SUBSET)]
 
 
 @remembered

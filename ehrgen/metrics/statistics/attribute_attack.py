@@ -16,12 +16,12 @@ COMMON = 100  # codes held to be known; the rest is what has to be guessed
 
 def hidden(*real: sparse.csr_array) -> Bool[ndarray, " E"]:
     """Which elements are to be guessed: all codes but the 100 commonest of these patients together."""
-    patients = sum(sets.sum(axis=0) for sets in real)
+    patients = np.sum([sets.sum(axis=0) for sets in real], axis=0)
     patients[: neighbours.FIRST_CODE] = np.inf  # sex and age are known
     by_count = np.argsort(-patients, kind="stable")
-    found = np.ones(len(patients), dtype=bool)
-    found[by_count[: neighbours.FIRST_CODE + COMMON]] = False
-    return found
+    rare = np.full(len(patients), True)
+    rare[by_count[: neighbours.FIRST_CODE + COMMON]] = False
+    return rare
 
 
 def f1(victims: sparse.csr_array, references: sparse.csr_array, hidden: Bool[ndarray, " E"]) -> float:

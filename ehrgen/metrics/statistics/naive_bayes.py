@@ -12,6 +12,8 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 from scipy import sparse
 
+from ehrgen.data.indicator import membership
+
 SMOOTHING = 5  # patients' worth of the overall code frequencies added to each class
 
 
@@ -30,9 +32,8 @@ class Probe:
         speak for the smallest class.
         """
         size = np.bincount(label, minlength=classes)
-        of_class = sparse.csr_array((np.ones(len(label)), (label, np.arange(len(label)))), shape=(classes, len(label)))
         overall = (codes.sum(axis=0) + 0.5) / (len(label) + 1)
-        share = ((of_class @ codes).toarray() + SMOOTHING * overall) / (size[:, None] + SMOOTHING)
+        share = ((membership(label, classes) @ codes).toarray() + SMOOTHING * overall) / (size[:, None] + SMOOTHING)
         return cls((np.log(share) - np.log1p(-share)).T, np.log1p(-share).sum(axis=1))
 
     def balanced_accuracy(self, codes: sparse.csr_array, label: Int[ndarray, " P"]) -> float:

@@ -48,8 +48,8 @@ def tpr_at_fpr(positive: Bool[ndarray, " n"], score: Float[ndarray, " n"], fpr: 
         >>> tpr_at_fpr(np.array([True, True, False, False]), np.array([3.0, 1.0, 2.0, 1.0]), 0.5)
         0.5
     """
-    hits, alarms = (found[0] for found in _found(positive, score, np.ones((1, len(score)), np.int64)))
-    hits, alarms = (np.append(0, found) / found[-1] for found in (hits, alarms))
+    counts = _hits_and_alarms(positive, score, np.ones((1, len(score)), np.int64))
+    hits, alarms = (np.append(0, count[0]) / count[0, -1] for count in counts)
     below = int(np.searchsorted(alarms, fpr, side="right")) - 1
     if alarms[below] == fpr or below == len(alarms) - 1:
         return float(hits[below])
@@ -65,7 +65,7 @@ def auroc_of_resamples(
     Raises:
         ValueError: If a resample has cases of one class alone.
     """
-    hits, alarms = _found(positive, score, times)
+    hits, alarms = _hits_and_alarms(positive, score, times)
     new_alarms = np.diff(alarms, axis=1, prepend=0)
     halfway = hits - np.diff(hits, axis=1, prepend=0) / 2
     return (halfway * new_alarms).sum(axis=1) / (hits[:, -1] * alarms[:, -1])
@@ -79,7 +79,7 @@ def average_precision_of_resamples(
     Raises:
         ValueError: If a resample has cases of one class alone.
     """
-    hits, alarms = _found(positive, score, times)
+    hits, alarms = _hits_and_alarms(positive, score, times)
     precision = hits / np.maximum(hits + alarms, 1)
     return (precision * np.diff(hits, axis=1, prepend=0)).sum(axis=1) / hits[:, -1]
 
@@ -90,13 +90,13 @@ def half_width(values: Float[ndarray, " B"]) -> float:
     return float((high - low) / 2)
 
 
-def _found(
+def _hits_and_alarms(
     positive: Bool[ndarray, " n"], score: Float[ndarray, " n"], times: Int[ndarray, "B n"]
 ) -> tuple[Int[ndarray, "B S"], Int[ndarray, "B S"]]:
     """Positives and negatives at or above each distinct score, the highest score first."""
     order = np.argsort(-score, kind="stable")
     last = np.flatnonzero(np.append(np.diff(score[order]) != 0, True))
-    found = tuple(np.cumsum(times[:, order] * kind[order], axis=1)[:, last] for kind in (positive, ~positive))
-    if any((counts[:, -1] == 0).any() for counts in found):
+    hits, alarms = (np.cumsum(times[:, order] * kind[order], axis=1)[:, last] for kind in (positive, ~positive))
+    if (np.minimum(hits[:, -1], alarms[:, -1]) == 0).any():
         raise ValueError(f"{int(positive.sum())} of {len(positive)} cases are positive: a ranking needs both classes")
-    return found
+    return hits, alarms

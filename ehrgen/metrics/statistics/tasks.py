@@ -21,7 +21,7 @@ from sklearn.linear_model import LogisticRegression
 
 from ehrgen.data.cohort import Cohort
 from ehrgen.data.icd9 import codes as icd9
-from ehrgen.metrics.cohorts import incidence, runs
+from ehrgen.metrics.cohorts import fingerprints, incidence
 from ehrgen.metrics.cohorts.cache import remembered
 
 # Multi-level CCS 7.1 (with 7.2.1 to 7.2.4), 3.2 and 7.2.11, at the level of ICD-9 categories.
@@ -60,7 +60,7 @@ class Question:
 @remembered
 def questions(kind: str, cohort: Cohort, reference: Cohort) -> tuple[Question, ...]:
     """The questions of one kind about this cohort, in an order of cases that is that of the patients no more."""
-    ordered = runs.sorted_patients(cohort)
+    ordered = fingerprints.sorted_patients(cohort)
     visits = _Visits.of(ordered, _commonest(reference))
     if kind == "second":
         count = incidence.visits_per_patient(ordered)
@@ -85,8 +85,8 @@ def questions(kind: str, cohort: Cohort, reference: Cohort) -> tuple[Question, .
 def models(kind: str, train: Cohort, reference: Cohort) -> tuple[tuple, ...]:
     """For each question one fitted model a learner, or None where all training cases have the same answer."""
     return tuple(
-        tuple(learner().fit(one.columns, one.answer) if len(set(one.answer)) == 2 else None for learner in LEARNERS)
-        for one in questions(kind, train, reference)
+        tuple(make().fit(asked.columns, asked.answer) if len(set(asked.answer)) == 2 else None for make in LEARNERS)
+        for asked in questions(kind, train, reference)
     )
 
 

@@ -1,32 +1,62 @@
-"""The one table of metrics, and the file of their values; imports neither numpy nor pandas.
+"""The one table of metrics; imports neither numpy nor pandas.
 
-A metric is a pure function of the same name as its entry here, in the module of this room that is named after its
-family: `(heldout, synthetic) -> float`, or of whatever parts of the `Evidence` its entry says it `uses`, in that order.
-All cohorts have equally many patients.
+A metric is a pure function of the same name as its entry here, in the module of `families` that is named after its
+family: `(heldout, synthetic) -> float`, or of whatever parts of the `EvaluationData` its entry says it `uses`, in that
+order. All cohorts have equally many patients.
 """
 
-import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
-from pathlib import Path
-from typing import Any, Self
-
-from ehrgen.core.files import write_json
-from ehrgen.metrics.table.entries import USES_AND_RISKS
-from ehrgen.metrics.table.metric import Metric
+from typing import Any, Literal
 
 VACUOUS = "vacuous"  # opens the reason of a rate without a denominator
-SIGNIFICANT_DIGITS = 4  # beyond that a repeated run shows jitter as a change
 
 
 class NotJudged(ValueError):  # noqa: N818 - an outcome with a reason, not a failure
     """A metric that has no value for these cohorts; the message is the reason, fit to be printed."""
 
 
-class ScoresError(ValueError):
-    """A file of metric values that cannot be read; the message says which and what to do."""
+@dataclass(frozen=True)
+class Metric:
+    """One metric, without its function.
+
+    Attributes:
+        family: The module that holds the function.
+        unit: Of the value; `share` and `R2` are pure numbers.
+        low, high: The range, ends included.
+        better: Which way is better; `match`: closer to `ideal` on either side.
+        ideal: Value of a perfect generator; None: the value that real patients have (see the floor).
+        minimum: Fewest patients for which the value means something.
+        source: Where the definition comes from.
+        headline: Whether `dvc metrics show` prints it; at most 12 are.
+        floor_at_least: If two real samples do not even reach this, the sample is too small to judge.
+        beside: The metric that means nothing without this one.
+        uses: The parts of the `EvaluationData` that the function takes, in order.
+        counts: The function of the same module, Cohort -> int, that says how many patients the value counts; of
+            real patients, 1 to 10 are not published.
+    """
+
+    family: str
+    unit: str
+    low: float
+    high: float
+    better: Literal["higher", "lower", "match"]
+    ideal: float | None
+    minimum: int
+    source: str
+    headline: bool = False
+    floor_at_least: float | None = None
+    beside: str = ""
+    uses: tuple[str, ...] = ("heldout", "synthetic")
+    counts: str = ""
+
+    def gap(self, value: float, target: float) -> float:
+        """How much worse than `target` a value is; below 0 if it is better, which it cannot be by `match`."""
+        if self.better == "match":
+            return abs(value - target)
+        return target - value if self.better == "higher" else value - target
 
 
 HALO = "Theodorou et al. (2023), HALO, https://doi.org/10.1038/s41467-023-41093-0"
@@ -43,9 +73,20 @@ PR = "Kynkaanniemi et al. (2019), Improved precision and recall, https://arxiv.o
 PRDC = "Naeem et al. (2020), Reliable fidelity and diversity metrics, https://arxiv.org/abs/2002.09797"
 GRETTON = "Gretton et al. (2012), A kernel two-sample test, https://jmlr.org/papers/v13/gretton12a.html"
 MCE = "CMS, Definitions of Medicare Code Edits, version 32 (fiscal year 2015)"
+C2ST = "Lopez-Paz and Oquab (2017), Classifier two-sample tests, https://arxiv.org/abs/1610.06545"
+RGAN = "Esteban et al. (2017), RGAN, https://arxiv.org/abs/1706.02633"
+CARLINI = "Carlini et al. (2022), Membership inference attacks from first principles, https://arxiv.org/abs/2112.03570"
+DOMIAS = "van Breugel et al. (2023), DOMIAS, https://arxiv.org/abs/2302.12580"
+YALE = "Yale et al. (2020), https://doi.org/10.1016/j.neucom.2019.12.136"
+PLATZER = "Platzer and Reutterer (2021), https://doi.org/10.3389/fdata.2021.679939"
+MEDGAN = "Choi et al. (2017), medGAN, https://arxiv.org/abs/1703.06490"
+EXTRACTION = "Carlini et al. (2021), Extracting training data, https://arxiv.org/abs/2012.07805"
+NATS = "mean negative log-likelihood"
+INTERVAL = "percentile bootstrap over patients"
 INF = math.inf
 TRAIN = ("heldout", "synthetic", "train")
 TRUTH = ("synthetic", "truth")
+STATED = ("likelihood",)
 SIMULATOR = "ehrgen.data.simulation.simulator"
 
 # Minimum: between two draws of one process pair R2 is -0.45 at 100 patients, 0.81 at 1,000, 0.94 at 3,000.
@@ -123,7 +164,39 @@ METRICS: dict[str, Metric] = {
     "repeated_codes": Metric(
         "validity", "share", 0.0, 1.0, "lower", 0.0, 1, "visit = set of codes", counts="repeating_patients"
     ),
-    **USES_AND_RISKS,
+    # Minimum: 1,100 patients for what counts 1 % of them, since fewer than 11 are not reported on.
+    "c2st_auc": Metric("detection", "AUROC", 0.0, 1.0, "lower", 0.5, 100, C2ST, headline=True),
+    "c2st_codes_auc": Metric("detection", "AUROC", 0.0, 1.0, "lower", 0.5, 100, C2ST),
+    "c2st_structure_auc": Metric("detection", "AUROC", 0.0, 1.0, "lower", 0.5, 100, C2ST),
+    "c2st_repeats_auc": Metric("detection", "AUROC", 0.0, 1.0, "lower", 0.5, 100, C2ST),
+    "tstr_auroc": Metric("utility", "AUROC", 0.0, 1.0, "match", None, 500, RGAN, headline=True, floor_at_least=0.6),
+    "tstr_auroc_half_width": Metric("utility", "AUROC", 0.0, 0.5, "match", None, 500, INTERVAL, beside="tstr_auroc"),
+    "tstr_auprc": Metric("utility", "AUPRC", 0.0, 1.0, "match", None, 500, RGAN),
+    "tstr_auprc_half_width": Metric("utility", "AUPRC", 0.0, 0.5, "match", None, 500, INTERVAL, beside="tstr_auprc"),
+    "tstr_next_auroc": Metric("utility", "AUROC", 0.0, 1.0, "match", None, 500, RGAN, floor_at_least=0.6),
+    "tstr_next_auprc": Metric("utility", "AUPRC", 0.0, 1.0, "match", None, 500, RGAN, beside="tstr_next_auroc"),
+    "tstr_second_auroc": Metric("utility", "AUROC", 0.0, 1.0, "match", None, 500, RGAN, floor_at_least=0.6),
+    "trts_auroc": Metric("utility", "AUROC", 0.0, 1.0, "match", None, 500, RGAN, floor_at_least=0.6, uses=TRAIN),
+    "trts_auprc": Metric("utility", "AUPRC", 0.0, 1.0, "match", None, 500, RGAN, uses=TRAIN),
+    "augmentation_auroc": Metric("utility", "AUROC", -1.0, 1.0, "match", None, 500, RGAN, uses=TRAIN),
+    "augmentation_auprc": Metric("utility", "AUPRC", -1.0, 1.0, "match", None, 500, RGAN, uses=TRAIN),
+    "membership_auc": Metric("privacy", "AUROC", 0.0, 1.0, "lower", 0.5, 100, CARLINI, headline=True, uses=TRAIN),
+    "membership_auc_half_width": Metric(
+        "privacy", "AUROC", 0.0, 0.5, "match", None, 100, INTERVAL, beside="membership_auc", uses=TRAIN
+    ),
+    "membership_tpr": Metric("privacy", "share", 0.0, 1.0, "lower", 0.01, 1100, CARLINI, uses=TRAIN),
+    "density_membership_auc": Metric("privacy", "AUROC", 0.0, 1.0, "lower", 0.5, 100, DOMIAS, uses=TRAIN),
+    "density_membership_tpr": Metric("privacy", "share", 0.0, 1.0, "lower", 0.01, 1100, DOMIAS, uses=TRAIN),
+    "adversarial_accuracy": Metric("privacy", "share", 0.0, 1.0, "match", None, 100, YALE, uses=TRAIN),
+    "nnaar": Metric("privacy", "share", -1.0, 1.0, "lower", 0.0, 100, YALE, uses=TRAIN),
+    "dcr_share": Metric("privacy", "share", 0.0, 1.0, "lower", 0.5, 100, PLATZER, uses=TRAIN),
+    "attribute_inference": Metric("privacy", "F1", -1.0, 1.0, "lower", 0.0, 100, MEDGAN, uses=TRAIN),
+    "memorised_records": Metric("privacy", "share", -1.0, 1.0, "lower", 0.0, 100, EXTRACTION, uses=TRAIN),
+    "memorised_run": Metric("privacy", "visits", -INF, INF, "lower", 0.0, 100, EXTRACTION, uses=TRAIN),
+    "nll_per_code": Metric("likelihood", "nats", 0.0, INF, "lower", None, 11, NATS, uses=STATED),
+    "bits_per_patient": Metric("likelihood", "bits", 0.0, INF, "lower", None, 11, NATS, uses=STATED),
+    "likelihood_membership_auc": Metric("likelihood", "AUROC", 0.0, 1.0, "lower", 0.5, 100, CARLINI, uses=STATED),
+    "likelihood_membership_tpr": Metric("likelihood", "share", 0.0, 1.0, "lower", 0.01, 1100, CARLINI, uses=STATED),
 }
 FAMILIES = tuple(dict.fromkeys(metric.family for metric in METRICS.values()))
 HEADLINE = tuple(name for name, metric in METRICS.items() if metric.headline)
@@ -137,53 +210,3 @@ def function(name: str) -> Callable[..., float]:
 def count(name: str) -> Callable[[Any], int]:
     """The function that says how many patients the value of this metric counts; only for metrics that have one."""
     return getattr(import_module(f"ehrgen.metrics.families.{METRICS[name].family}"), METRICS[name].counts)
-
-
-def rounded(value: float) -> float:
-    """`value` to the digits that are written.
-
-    Example:
-        >>> rounded(0.98765432)
-        0.9877
-    """
-    return float(f"{value:.{SIGNIFICANT_DIGITS}g}")
-
-
-@dataclass(frozen=True)
-class Scores:
-    """Values of one synthetic cohort, on disk as JSON.
-
-    Attributes:
-        metrics: Name to finite value; a metric without value is absent.
-        not_judged: Name to the reason, in words, for every metric that is absent.
-        patients: How many patients each side had.
-    """
-
-    metrics: dict[str, float]
-    not_judged: dict[str, str]
-    patients: int
-
-    def save(self, path: Path) -> None:
-        """Write the values, rounded, keys sorted."""
-        content = {
-            "metrics": {name: rounded(value) for name, value in self.metrics.items()},
-            "not_judged": self.not_judged,
-            "patients": self.patients,
-        }
-        write_json(content, path, sort_keys=True)
-
-    @classmethod
-    def load(cls, path: Path) -> Self:
-        """The values written by `save`.
-
-        Raises:
-            ScoresError: If the file is no such JSON; the remedy is named.
-        """
-        remedy = "remove it and run `dvc repro` again"
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise ScoresError(f"{path}: not valid JSON ({error}); {remedy}") from error
-        if not isinstance(content, dict) or set(content) != {"metrics", "not_judged", "patients"}:
-            raise ScoresError(f"{path}: expected the keys metrics, not_judged, patients; {remedy}")
-        return cls(**content)

@@ -8,12 +8,13 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro autopsy review test test-quick smoke lint lock metrics-check bench
+.PHONY: help setup repro autopsy review test test-quick test-portable smoke lint lock metrics-check bench
 
 help:
 	@echo 'make repro   the ablation of params.yaml: prepare, train, sample, measure, compare'
 	@echo 'make autopsy the system whose collapse started this, and each repair of it -> studies/autopsy'
 	@echo 'make review BASE=main   what this branch changes in parameters, results and verdicts'
+	@echo 'make test-portable   quick tests of what computes, as processors without AVX-512 or any vectors run them, 1 and 4 threads'
 	@echo 'make smoke   the same stages on a tiny cohort, in a temporary copy'
 	@echo 'make test    format, lint and all tests'
 	@echo 'make test-quick   the tests that take less than two seconds each, without DVC and browser: under a minute'
@@ -69,6 +70,9 @@ test: lint
 
 test-quick: $(READY)
 	$(PYTEST) -m 'not slow and not dvc and not browser'
+
+test-portable: $(READY)
+	.venv/bin/python -m tests.support.portable $(JOBS)
 
 lint: $(READY)
 	.venv/bin/ruff format --check

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from ehrgen.core.files import write_text
-from ehrgen.findings.statistics.comparison import FLOOR
 from ehrgen.findings.statistics.intervals import Estimate
+from ehrgen.findings.statistics.results import FLOOR
 from ehrgen.findings.text.tables import NOTHING, bracketed, cell, table
 from ehrgen.findings.verdicts.claims import REFUTED, SUPPORTED, UNDECIDED
 from ehrgen.metrics.table.suite import VACUOUS
@@ -34,13 +34,11 @@ def main() -> None:
 def filled(text: str, root: Path) -> str:
     """`text` with every marked table written anew from its report."""
 
-    def table_of(found: re.Match[str]) -> str:
-        paths = found["paths"].split()
-        contents = {path: json.loads((root / path).read_text(encoding="utf-8")) for path in paths}
-        written = (
-            verdicts(contents) if all("claims" in one for one in contents.values()) else results(*contents.values())
-        )
-        return f"{found[1]}{written}{found[3]}"
+    def table_of(marked: re.Match[str]) -> str:
+        reports = {path: json.loads((root / path).read_text(encoding="utf-8")) for path in marked["paths"].split()}
+        of_claims = all("claims" in content for content in reports.values())
+        written = verdicts(reports) if of_claims else results(*reports.values())
+        return f"{marked[1]}{written}{marked[3]}"
 
     return MARKED.sub(table_of, text)
 
@@ -75,8 +73,8 @@ def verdicts(findings: dict[str, dict[str, Any]]) -> str:
 def _shown(metric: str, row: dict[str, dict[str, float]], vacuous: Container[str]) -> str:
     if metric not in row:
         return VACUOUS if metric in vacuous else NOTHING
-    found = row[metric]
-    return cell(Estimate(found["mean"], found.get("half_width"), int(found["seeds"])))
+    value = row[metric]
+    return cell(Estimate(value["mean"], value.get("half_width"), int(value["seeds"])))
 
 
 if __name__ == "__main__":

@@ -15,9 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from dvc.exceptions import DvcException
-from dvc.output import Output
-from dvc.repo import Repo
-from dvc.stage import Stage
+from dvc.repo import Repo, lock_repo
 from networkx import ancestors
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
@@ -79,45 +77,26 @@ def working(root: Path) -> Revision:
 def stale(root: Path) -> list[str]:
     """Stages whose results are not of this code and these parameters, and those that depend on them.
 
-    What is kept out of git, patients and models, counts as fine where it is absent, as for `dvc repro --allow-missing
-    --dry`, which however stops at the first stage to run whose outputs are absent, and takes a dvc.lock for good whose
-    stages disagree about a file that is not there.
+    DVC says it of each stage, as it does for `dvc repro --allow-missing --dry`: what is kept out of git, patients and
+    models, counts as fine where it is absent. That command stops at the first stage to run; this goes on. A report
+    that git keeps may not be absent.
 
     Raises:
         ReviewError: If DVC cannot read its files.
     """
     try:
-        with chdir(root), Repo() as repo:  # DVC names files as seen from where it runs
-            graph = repo.index.graph
-            kept = {out.def_path: out for stage in graph for out in stage.outs if out.use_cache}  # in DVC, not in git
-            changed = {name for name, changes in repo.status().items() if _matters(changes, {*kept, _cohort(root)})}
-            found = [stage for stage in graph if stage.addressing in changed or _disagrees(stage, kept)]
-            return sorted(stage.addressing for stage in {*found}.union(*(ancestors(graph, one) for one in found)))
+        with chdir(root), Repo() as repo, lock_repo(repo):  # DVC names files as seen from where it runs
+            graph = repo.index.graph  # from a stage to those it depends on
+            changed = [
+                stage
+                for stage in graph
+                if stage.changed(allow_missing=True, upstream=list(graph.successors(stage)))
+                or any(not (out.use_cache or out.exists) for out in stage.outs)
+            ]
+            dependent = {*changed}.union(*(ancestors(graph, stage) for stage in changed))
+            return sorted(stage.addressing for stage in dependent)
     except (DvcException, YAMLError, OSError) as error:
         raise ReviewError(f"dvc status failed: {' '.join(str(error).split())}") from error
-
-
-def _matters(changes: list[Any], absent: set[str]) -> bool:
-    """Whether what `dvc status` says of a stage is more than that files are not here which may be absent."""
-    files = [
-        (path, how)
-        for change in changes
-        if isinstance(change, dict)
-        for of in change.values()
-        for path, how in of.items()
-    ]
-    other = any(isinstance(change, str) for change in changes)  # changed command
-    return other or any(not (path in absent and how in ("deleted", "not in cache")) for path, how in files)
-
-
-def _disagrees(stage: Stage, kept: dict[str, Output]) -> bool:
-    """Whether the stage ran on another version of a file than the one dvc.lock says was made."""
-    return any(dep.def_path in kept and dep.hash_info != kept[dep.def_path].hash_info for dep in stage.deps)
-
-
-def _cohort(root: Path) -> str:
-    """Where the patients are read from, which may be absent as well."""
-    return str((_content(FILES["params"], _text(root / FILES["params"]), "the working tree") or {})["cohort"]["path"])
 
 
 def _revision(name: str, texts: dict[str, str | None], where: str) -> Revision:
@@ -129,12 +108,12 @@ def _content(path: str, text: str | None, where: str) -> dict[str, Any] | None:
     if text is None:
         return None
     try:
-        found = json.loads(text) if path.endswith(".json") else YAML(typ="safe", pure=True).load(text)
+        content = json.loads(text) if path.endswith(".json") else YAML(typ="safe", pure=True).load(text)
     except (ValueError, YAMLError) as error:
         raise ReviewError(f"{path} of {where} is not readable: {' '.join(str(error).split())}") from error
-    if not isinstance(found, dict):
+    if not isinstance(content, dict):
         raise ReviewError(f"{path} of {where} holds no mapping; run `dvc repro` there")
-    return found
+    return content
 
 
 def _text(path: Path) -> str | None:

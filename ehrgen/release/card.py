@@ -52,18 +52,18 @@ long histories are the least reliable. Asking for ages and sexes of which few we
 up for them."""
 
 
-def card(origin: Provenance, counts: Mapping[str, int], told: Mapping[str, Any], form: str) -> str:
+def card(origin: Provenance, counts: Mapping[str, int], request: Mapping[str, Any], form: str) -> str:
     """The card as Markdown.
 
     Args:
         counts: What the data set holds, by kind.
-        told: What was asked for and how it was sampled.
+        request: What was asked for and how it was sampled.
         form: One of FORMATS.
     """
     title = f"# Synthetic patients of {origin.variant}, seed {origin.seed}"
     size = "Made by ehrgen: " + ", ".join(f"{count:,} {kind}" for kind, count in counts.items()) + "."
     sections = {
-        "Request": _listed(told),
+        "Request": _listed(request),
         "Format": f"{FORMATS[form]}\n\n{DATES}",
         "Data source": _source(origin),
         "Training": _training(origin),
@@ -106,7 +106,7 @@ def _metrics(origin: Provenance, names: tuple[str, ...], beside: tuple[str, ...]
     rows = [
         [
             name,
-            *(f"{one.metrics[name]:.4g}" if one and name in one.metrics else NOTHING for one in everyone),
+            *(f"{scores.metrics[name]:.4g}" if scores and name in scores.metrics else NOTHING for scores in everyone),
             _best(name),
         ]
         for name in names

@@ -1,15 +1,19 @@
 """Where a model folder comes from: the reports about it, each only if dvc.lock proves that it is about this model.
 
 Reports lie in git and models do not, so the folder may hold another commit's model, or a copy of another variant's.
-Every report is therefore followed from the model's own content through the hashes of the stages to the report's.
+Every report is therefore followed from the model's own content through what dvc.lock says that each stage read and
+wrote, to the report's. Hashes are DVC's, computed by its own library.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
+
+from dvc_data.hashfile.build import build
+from dvc_data.hashfile.db import HashFileDB
+from dvc_objects.fs import LocalFileSystem, MemoryFileSystem
 
 from ehrgen.core.params import load_yaml
 from ehrgen.findings.statistics.results import FLOOR
@@ -45,92 +49,106 @@ class Provenance:
         """What `reports` and `lock` prove about the model in the folder VARIANT/SEED."""
         variant, seed = model.resolve().parts[-2:]
         stages = load_yaml(lock).get("stages", {}) if lock.exists() else {}
-        proof = Proof(stages, {"models": model, "reports": reports}, f"{variant}-{seed}")
-        found: dict[str, Any] = {}
+        record = Record(stages, variant, seed, model, reports)
+        parts: dict[str, Any] = {}
         missing: dict[str, str] = {}
         for part in (manifest, quality, run, anchors):
             try:
-                found[part.__name__] = part(proof, f"{variant}/{seed}")
+                parts[part.__name__] = part(record)
             except UnprovenError as error:
                 missing[part.__name__] = str(error)
-        return cls(variant, int(seed), **found, missing=missing)
+        return cls(variant, int(seed), **parts, missing=missing)
 
 
 @dataclass(frozen=True)
-class Proof:
-    """The stages of dvc.lock, and where the folders it speaks of are."""
+class Record:
+    """What dvc.lock says that stages read and wrote, and the model and the reports as they are.
+
+    Attributes:
+        stages: Stage -> its entry in dvc.lock.
+        variant, seed: Of the model, which choose the stage of a grid.
+        model: The folder of the model, wherever it lies.
+        reports: The folder of the reports.
+    """
 
     stages: Mapping[str, Any]
-    folders: Mapping[str, Path]
-    cell: str
+    variant: str
+    seed: str
+    model: Path
+    reports: Path
+
+    @property
+    def cell(self) -> str:
+        return f"{self.variant}/{self.seed}"
+
+    def files(self, stage: str) -> dict[str, str]:
+        """Path -> hash of what a stage read and wrote; of the model's own one where it is a grid."""
+        entry = self.stages.get(f"{stage}@{self.variant}-{self.seed}") or self.stages.get(stage) or {}
+        return {file["path"]: file["md5"] for file in [*entry.get("deps", []), *entry.get("outs", [])]}
 
     def recorded(self, stage: str, path: str) -> str:
-        """The hash of `path` that a stage had or made; of the model's own stage where it is one of the grid."""
-        entry = self.stages.get(f"{stage}@{self.cell}") or self.stages.get(stage) or {}
-        for one in [*entry.get("deps", []), *entry.get("outs", [])]:
-            if one["path"] == path:
-                return one["md5"]
-        raise UnprovenError(f"dvc.lock has no {path} of stage {stage}")
+        """The hash of what the stage read or wrote there."""
+        if path not in (files := self.files(stage)):
+            raise UnprovenError(f"dvc.lock has no {path} of stage {stage}")
+        return files[path]
 
-    def same(self, path: str, *stages: str) -> None:
-        """Raise UnprovenError unless all these stages had or made the same `path`."""
-        if len({self.recorded(stage, path) for stage in stages}) > 1:
-            raise UnprovenError(f"{' and '.join(stages)} ran with different {path}; run `dvc repro`")
+    def need_model(self, stage: str) -> None:
+        """Raise UnprovenError unless the stage made or read this model."""
+        self._need_content(stage, f"models/{self.cell}", self.model)
 
-    def there(self, stage: str, path: str, at: Path) -> Path:
-        """`at`, which holds what the stage had or made as `path`."""
-        if not at.exists():
-            raise UnprovenError(f"{path} is not there")
-        if fingerprint(at) != self.recorded(stage, path):
-            raise UnprovenError(f"{path} is not what dvc.lock records of stage {stage}")
-        return at
-
-    def model(self, cell: str, *stages: str) -> None:
-        """Raise UnprovenError unless the model's folder holds what all these stages had or made."""
-        for stage in stages:
-            self.there(stage, f"models/{cell}", self.folders["models"])
+    def need_same(self, path: str, first: str, second: str) -> None:
+        """Raise UnprovenError unless both stages read or wrote the same there."""
+        if self.recorded(first, path) != self.recorded(second, path):
+            raise UnprovenError(f"{first} and {second} ran with different {path}; run `dvc repro`")
 
     def report(self, stage: str, name: str) -> Path:
-        """A report that the stage made."""
-        return self.there(stage, f"reports/{name}", self.folders["reports"] / name)
+        """A report, which is as the stage wrote it."""
+        self._need_content(stage, f"reports/{name}", self.reports / name)
+        return self.reports / name
+
+    def _need_content(self, stage: str, path: str, at: Path) -> None:
+        if not at.exists():
+            raise UnprovenError(f"{path} is not there")
+        if content_hash(at) != self.recorded(stage, path):
+            raise UnprovenError(f"{path} is not what dvc.lock records of stage {stage}")
 
 
-def manifest(proof: Proof, cell: str) -> dict[str, Any]:
+def manifest(record: Record) -> dict[str, Any]:
     """The manifest of the training."""
-    proof.model(cell, "train")
-    return json.loads(proof.report("train", f"manifests/{cell}.json").read_text(encoding="utf-8"))
+    record.need_model("train")
+    return json.loads(record.report("train", f"manifests/{record.cell}.json").read_text(encoding="utf-8"))
 
 
-def quality(proof: Proof, cell: str) -> dict[str, Any]:
+def quality(record: Record) -> dict[str, Any]:
     """The quality report of the cohort that the model was trained on."""
-    proof.model(cell, "train")
-    proof.same("data/sequences", "train", "preprocess")
-    proof.same("data/cohort", "preprocess", "ingest")
-    return json.loads(proof.report("ingest", "quality.json").read_text(encoding="utf-8"))
+    record.need_model("train")
+    record.need_same("data/sequences", "train", "preprocess")
+    record.need_same("data/cohort", "preprocess", "ingest")
+    return json.loads(record.report("ingest", "quality.json").read_text(encoding="utf-8"))
 
 
-def run(proof: Proof, cell: str) -> Scores:
+def run(record: Record) -> Scores:
     """The metrics of patients sampled from the model."""
-    proof.model(cell, "sample")
-    proof.same(f"samples/{cell}", "sample", "evaluate")
-    return Scores.load(proof.report("evaluate", f"runs/{cell}.json"))
+    record.need_model("sample")
+    record.need_same(f"samples/{record.cell}", "sample", "evaluate")
+    return Scores.load(record.report("evaluate", f"runs/{record.cell}.json"))
 
 
-def anchors(proof: Proof, cell: str) -> dict[str, Scores]:
+def anchors(record: Record) -> dict[str, Scores]:
     """The reference generators, measured by the same code against the same patients as the run."""
-    measured = run(proof, cell)
-    for path in ("data/cohort", "ehrgen/metrics"):
-        proof.same(path, "evaluate", "anchor")
-    found = {path.stem: Scores.load(path) for path in sorted(proof.report("anchor", "anchors").glob("*.json"))}
-    if FLOOR not in found or found[FLOOR].patients != measured.patients:
-        raise UnprovenError(f"reports/anchors has no floor of {measured.patients:,} patients")
-    return found
+    of_run = run(record)
+    for path in ("data/cohort", *(path for path in record.files("evaluate") if path.startswith("ehrgen/"))):
+        record.need_same(path, "evaluate", "anchor")
+    scores = {path.stem: Scores.load(path) for path in sorted(record.report("anchor", "anchors").glob("*.json"))}
+    if FLOOR not in scores or scores[FLOOR].patients != of_run.patients:
+        raise UnprovenError(f"reports/anchors has no floor of {of_run.patients:,} patients")
+    return scores
 
 
-def fingerprint(path: Path) -> str:
-    """MD5 of a file's bytes; of a folder, of the list of its files' as DVC 3 writes it, with `.dir` behind it."""
-    if path.is_file():
-        return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
-    names = sorted(file.relative_to(path).as_posix() for file in path.rglob("*") if file.is_file())
-    listed = json.dumps([{"md5": fingerprint(path / name), "relpath": name} for name in names])
-    return hashlib.md5(listed.encode(), usedforsecurity=False).hexdigest() + ".dir"
+def content_hash(path: Path) -> str:
+    """DVC's hash of a file or a folder, as dvc.lock has it."""
+    store = HashFileDB(MemoryFileSystem(global_store=False), "unused")  # where DVC would keep a copy: nowhere
+    _, _, content = build(store, str(path.resolve()), LocalFileSystem(), "md5", dry_run=True)
+    if content.hash_info.value is None:
+        raise UnprovenError(f"{path}: DVC gives it no hash; generate from a model folder that nothing is writing to")
+    return content.hash_info.value

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from ehrgen.release.provenance import Provenance, UnprovenError, fingerprint
+from ehrgen.release.provenance import Provenance, UnprovenError, content_hash
 from tests.support.findings import scores
+from tests.support.sandbox import ROOT
 
 OUTS = {
     "ingest": ["reports/quality.json"],
@@ -20,7 +21,8 @@ MADE_UP = {  # what is not on disk: path -> stages that had or made it
     "data/cohort": ["ingest", "preprocess", "evaluate@base-0", "anchor"],
     "data/sequences": ["preprocess", "train@base-0"],
     "samples/base/0": ["sample@base-0", "evaluate@base-0"],
-    "ehrgen/metrics": ["evaluate@base-0", "anchor"],
+    "ehrgen/metrics/families": ["evaluate@base-0", "anchor"],
+    "ehrgen/metrics/anchors": ["anchor"],
 }
 
 
@@ -48,9 +50,9 @@ def lock(**changed: str) -> None:
     stages: dict[str, Any] = {}
     for stage, paths in OUTS.items():
         for path in paths:
-            stages.setdefault(stage, {}).setdefault("outs", []).append({"path": path, "md5": fingerprint(Path(path))})
+            stages.setdefault(stage, {}).setdefault("outs", []).append({"path": path, "md5": content_hash(Path(path))})
     stages.setdefault("sample@base-0", {}).setdefault("deps", []).append(
-        {"path": "models/base/0", "md5": fingerprint(Path("models/base/0"))}
+        {"path": "models/base/0", "md5": content_hash(Path("models/base/0"))}
     )
     for path, owners in MADE_UP.items():
         for stage in owners:
@@ -109,7 +111,7 @@ def test_a_report_that_no_stage_wrote_is_not_known(project: Path, path: str, mis
     ("stage", "path", "missing"),
     [
         ("evaluate@base-0", "samples/base/0", {"run", "anchors"}),
-        ("anchor", "ehrgen/metrics", {"anchors"}),
+        ("anchor", "ehrgen/metrics/families", {"anchors"}),
         ("anchor", "data/cohort", {"anchors"}),
         ("preprocess", "data/sequences", {"quality"}),
         ("ingest", "data/cohort", {"quality"}),
@@ -120,6 +122,16 @@ def test_a_chain_that_is_broken_proves_nothing(project: Path, stage: str, path: 
     found = known()
     assert set(found.missing) == missing
     assert f"ran with different {path}" in next(iter(found.missing.values()))
+
+
+def test_the_real_stages_can_prove_that_the_anchors_were_measured_alike():
+    """Whatever code `evaluate` reads, `anchor` lists under the same name; else no card would ever show an anchor."""
+    code = {
+        stage: {path for path in content["deps"] if path.startswith("ehrgen/")}
+        for stage, content in YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"].items()
+        if stage in ("evaluate", "anchor")
+    }
+    assert code["evaluate"] <= code["anchor"]
 
 
 def test_a_floor_of_another_size_is_none(project: Path):
@@ -134,13 +146,13 @@ def test_without_a_lock_nothing_is_known(project: Path):
     assert known().missing["run"] == "dvc.lock has no models/base/0 of stage sample"
 
 
-def test_the_fingerprint_is_dvcs(tmp_path: Path):
+def test_the_hash_is_that_of_dvc(tmp_path: Path):
     """DVC 3.67.1 recorded these of a folder of two files: `dvc add` and the .dvc file it wrote."""
     (tmp_path / "folder" / "b").mkdir(parents=True)
     (tmp_path / "folder" / "a.txt").write_text("one\n")
     (tmp_path / "folder" / "b" / "c.txt").write_text("two\n")
-    assert fingerprint(tmp_path / "folder" / "a.txt") == "5bbf5a52328e7439ae6e719dfe712200"
-    assert fingerprint(tmp_path / "folder") == "4d766c5a6be8460aee3b3f4d33376864.dir"
+    assert content_hash(tmp_path / "folder" / "a.txt") == "5bbf5a52328e7439ae6e719dfe712200"
+    assert content_hash(tmp_path / "folder") == "4d766c5a6be8460aee3b3f4d33376864.dir"
 
 
 def test_the_error_is_ours():

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.distance import jensenshannon
-from scipy.stats import rankdata, spearmanr
+from scipy.stats import spearmanr
 from sklearn.metrics import r2_score
 
 from ehrgen.metrics.statistics import agreement
@@ -17,7 +17,6 @@ pairs = st.integers(3, 30).flatmap(
 @given(pairs)
 def test_equals_the_references(both: tuple[np.ndarray, np.ndarray]):
     x, y = both
-    assert agreement.ranks(x).tolist() == rankdata(x).tolist()
     if x.std() and y.std():
         assert agreement.spearman(x, y, "code") == pytest.approx(spearmanr(x, y).statistic)
         assert agreement.r2(x, y, "code") == pytest.approx(r2_score(x, y))

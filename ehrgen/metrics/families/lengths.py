@@ -83,7 +83,8 @@ def visits_per_patient_ks(real: Cohort, synthetic: Cohort) -> float:
 def wasserstein(first: Int[ndarray, " A"], second: Int[ndarray, " B"]) -> float:
     """Area between the distribution functions of two samples of whole numbers from 0 up.
 
-    By hand because importing scipy.stats takes longer than all metrics together; a test compares them.
+    From the shares of each number, as all three distances here; a test compares with scipy, which sorts the samples
+    instead and takes 30 to 100 times as long.
 
     Example:
         >>> wasserstein(np.array([1, 1, 3, 3]), np.array([2, 2]))

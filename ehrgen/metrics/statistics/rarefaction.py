@@ -7,6 +7,7 @@ of the smaller. Expectations are exact (how often a code is drawn is hypergeomet
 import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
+from scipy.special import gammaln
 
 
 def distinct(counts: Int[ndarray, " V"], tokens: int) -> float:
@@ -21,8 +22,8 @@ def distinct(counts: Int[ndarray, " V"], tokens: int) -> float:
     """
     present, total = counts[counts > 0], int(counts.sum())
     can_miss = present[total - present >= tokens]
-    log_all = _log_choose(_log_factorial(total), np.array(total), np.array(tokens))
-    log_miss = _log_choose(_log_factorial(total), total - can_miss, np.array(tokens))
+    log_all = _log_choose(np.array(total), np.array(tokens))
+    log_miss = _log_choose(total - can_miss, np.array(tokens))
     return float(len(present) - np.exp(log_miss - log_all).sum())
 
 
@@ -37,12 +38,11 @@ def effective(counts: Int[ndarray, " V"], tokens: int) -> float:
         Hill (1973), order 1. https://doi.org/10.2307/1934352
     """
     total = int(counts.sum())
-    log_factorial = _log_factorial(total)
     size, codes = np.unique(counts[counts > 0], return_counts=True)
     row, k = _likely_draws(size, total, tokens)
-    log_ways = _log_choose(log_factorial, size[row], k)
-    log_rest = _log_choose(log_factorial, total - size[row], tokens - k)
-    log_all = _log_choose(log_factorial, np.array(total), np.array(tokens))
+    log_ways = _log_choose(size[row], k)
+    log_rest = _log_choose(total - size[row], tokens - k)
+    log_all = _log_choose(np.array(total), np.array(tokens))
     share = k / tokens
     return float(np.exp(-(codes[row] * np.exp(log_ways + log_rest - log_all) * share * np.log(share)).sum()))
 
@@ -62,12 +62,6 @@ def _likely_draws(size: Int[ndarray, " S"], total: int, tokens: int) -> tuple[In
     return row, low[row] + np.arange(len(row)) - (np.cumsum(width) - width)[row]
 
 
-def _log_factorial(largest: int) -> Float[ndarray, " N"]:
-    """ln 0!, ln 1!, ..., ln largest!"""
-    return np.append(0.0, np.cumsum(np.log(np.arange(1, largest + 1))))
-
-
-def _log_choose(
-    log_factorial: Float[ndarray, " N"], top: Int[ndarray, "..."], bottom: Int[ndarray, "..."]
-) -> Float[ndarray, "..."]:
-    return np.asarray(log_factorial[top] - log_factorial[bottom] - log_factorial[top - bottom])
+def _log_choose(top: Int[ndarray, "..."], bottom: Int[ndarray, "..."]) -> Float[ndarray, "..."]:
+    """ln of the number of ways to choose `bottom` of `top`."""
+    return np.asarray(gammaln(top + 1) - gammaln(bottom + 1) - gammaln(top - bottom + 1))

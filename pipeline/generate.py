@@ -25,7 +25,7 @@ def main() -> None:
     with replacing(request.out) as folder:
         for form in ("mimic3", "meds"):
             (folder / form).mkdir(parents=True)
-            text = card(origin, counts, request.told(resolved), form)
+            text = card(origin, counts, request.stated(resolved), form)
             (folder / form / "MODEL_CARD.md").write_text(text, encoding="utf-8")
         mimic3_tables.write(cohort, timeline, folder / "mimic3")
         meds.write(cohort, timeline, f"ehrgen {request.variant} {request.seed_of_model}", folder / "meds")

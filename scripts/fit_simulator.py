@@ -23,9 +23,9 @@ from ehrgen.core.files import write_json
 from ehrgen.data.cohort import Cohort
 from ehrgen.data.icd9 import codes as icd9
 from ehrgen.data.readers import nhds
-from ehrgen.data.simulation import cells as demographics
 from ehrgen.data.simulation.profiles import Profiles
 from ehrgen.data.simulation.simulator import ADMISSIONS, Simulator, load
+from ehrgen.data.simulation.strata import GROUPS, STRATA, allowed_codes, group_of, stratum_of
 from ehrgen.metrics.cohorts import incidence
 from ehrgen.metrics.families import fidelity
 from ehrgen.metrics.families.lengths import codes_per_visit_tv
@@ -49,20 +49,20 @@ def fit(cohort: Cohort) -> Simulator:
     """The simulator estimated from a cohort of single visits."""
     common = cohort.diagnoses["code"].value_counts()
     common = np.sort(common.index[common >= FEWEST].to_numpy(dtype="U5"))
-    cells = demographics.cell(cohort.patients["sex"], cohort.patients["age_years"])
-    allowed = demographics.allowed(common)
+    strata = stratum_of(cohort.patients["sex"], cohort.patients["age_years"])
+    allowed = allowed_codes(common)
     rows = cohort.diagnoses.assign(
         patient=np.searchsorted(cohort.patients["patient_id"], cohort.diagnoses["patient_id"]),
         last=cohort.diagnoses.groupby("patient_id")["position"].transform("max"),
     )
     rows = rows.assign(column=pd.Index(common).get_indexer(rows["code"]))
-    rows = rows[(rows["column"] >= 0) & allowed[cells[rows["patient"]], rows["column"]]]
+    rows = rows[(rows["column"] >= 0) & allowed[strata[rows["patient"]], rows["column"]]]
     entries = (np.ones(len(rows)), (rows["patient"], rows["column"]))
     matrix = sparse.csr_array(entries, shape=(len(cohort), len(common)))
     some = np.diff(matrix.indptr) > 0
     rng = np.random.default_rng(SEED)
-    profiles = Profiles.fit(matrix[some], cells[some], demographics.CELLS, rng, PROFILES, ITERATIONS, allowed=allowed)
-    shares = np.bincount(cells, minlength=demographics.CELLS) / len(cells)
+    profiles = Profiles.fit(matrix[some], strata[some], STRATA, rng, PROFILES, ITERATIONS, allowed=allowed)
+    shares = np.bincount(strata, minlength=STRATA) / len(strata)
     place = (rows["position"] / rows["last"].clip(lower=1)).groupby(rows["column"])
     rank, spread = place.mean().to_numpy(), place.std(ddof=0).to_numpy()
     return Simulator(common, chronic(common), rank, spread, shares, sparse_profiles(profiles, shares))
@@ -149,7 +149,7 @@ def curves(cohort: Cohort, codes: np.ndarray) -> np.ndarray:
 
 def exact_curves(simulator: Simulator, codes: np.ndarray) -> np.ndarray:
     """The same of the simulator's truth, without sampling error."""
-    ages = demographics.GROUPS[demographics.group(np.arange(demographics.CELLS))]
+    ages = GROUPS[group_of(np.arange(STRATA))]
     within = np.searchsorted(BANDS, ages, side="right") - 1 == np.arange(len(BANDS))[:, None]
     weights = within * simulator.shares / (within @ simulator.shares)[:, None]
     column = pd.Index(simulator.codes).get_indexer(codes)

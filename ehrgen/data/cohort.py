@@ -191,11 +191,11 @@ def _check_columns(table: str, frame: pd.DataFrame, columns: dict[str, str]) -> 
     if missing:
         raise CohortError(f"{table}: column {', '.join(missing)} missing; found {', '.join(map(str, frame.columns))}")
     for name, kind in columns.items():
-        found = frame[name].dtype
+        dtype = frame[name].dtype
         if frame[name].isna().any():
             raise CohortError(f"{table}.{name}: {int(frame[name].isna().sum())} empty values")
-        if not (pd.api.types.is_string_dtype(found) if kind == "str" else found == kind):
-            raise CohortError(f"{table}.{name}: expected {kind}, found {found}")
+        if not (pd.api.types.is_string_dtype(dtype) if kind == "str" else dtype == kind):
+            raise CohortError(f"{table}.{name}: expected {kind}, found {dtype}")
 
 
 def _refuse(bad: np.ndarray, rule: str) -> None:

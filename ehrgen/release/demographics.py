@@ -46,10 +46,10 @@ def ages(text: str) -> tuple[float, float]:
         >>> ages("65"), ages("0.5-2")
         ((65.01, 65.99), (0.5, 2.99))
     """
-    found = re.fullmatch(AGE_FORM, text, re.ASCII)
-    if not found:
+    ages_written = re.fullmatch(AGE_FORM, text, re.ASCII)
+    if not ages_written:
         raise DemographicsError(f"--age {text}: no age in years; write 65 or 60-70")
-    low, high = found[1], found[2] or found[1]
+    low, high = ages_written[1], ages_written[2] or ages_written[1]
     if not float(low) <= float(high) <= OLDEST_PUBLISHED:
         raise DemographicsError(f"--age {text}: ages run from 0 to 90, low-high; 90 stands for everyone over 89")
     return _within_year(low, MARGIN), _within_year(high, 1 - MARGIN)
@@ -68,11 +68,11 @@ def table(path: Path) -> pd.DataFrame:
         DemographicsError: If the file cannot be read, or somebody is older than 90.
     """
     try:
-        found = pd.read_parquet(path)
+        people = pd.read_parquet(path)
     except (OSError, pa.ArrowException) as error:
         raise DemographicsError(f"--table {path}: not readable as parquet: {error}") from error
-    if "age_years" in found and (old := pd.to_numeric(found["age_years"], errors="coerce") > OLDEST_PUBLISHED).any():
+    if "age_years" in people and (old := pd.to_numeric(people["age_years"], errors="coerce") > OLDEST_PUBLISHED).any():
         raise DemographicsError(
-            f"--table {path}: {int(old.sum())} of {len(found)} ages over 90; write 90 for everyone over 89"
+            f"--table {path}: {int(old.sum())} of {len(people)} ages over 90; write 90 for everyone over 89"
         )
-    return found
+    return people

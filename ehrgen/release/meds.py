@@ -34,7 +34,7 @@ SEX, BIRTH, ADMISSION, DIAGNOSIS, DISCHARGE = (
     *("GENDER//", "MEDS_BIRTH", "HOSPITAL_ADMISSION", "DIAGNOSIS//ICD//9//", "HOSPITAL_DISCHARGE"),
 )
 EVENTS = (SEX, BIRTH, ADMISSION, DIAGNOSIS, DISCHARGE)  # in this order where the time is the same
-MARKS = {
+EVENT_TITLES = {
     f"{SEX}F": "female",
     f"{SEX}M": "male",
     BIRTH: "birth",
@@ -92,13 +92,13 @@ def events(cohort: Cohort, timeline: Timeline) -> pa.Table:
 
 def codes(cohort: Cohort) -> pa.Table:
     """Every code that occurs, with its title, in the schema `CODES`."""
-    found = np.sort(cohort.diagnoses["code"].unique().astype(str))
+    diagnosed = np.sort(cohort.diagnoses["code"].unique().astype(str))
     sexes = [f"{SEX}{sex}" for sex in SEXES if (cohort.patients["sex"] == sex).any()]
-    marks = [*sexes, BIRTH, ADMISSION, DISCHARGE]
+    others = [*sexes, BIRTH, ADMISSION, DISCHARGE]
     columns = {
-        "code": [*marks, *(f"{DIAGNOSIS}{code}" for code in found)],
-        "description": [*(MARKS[mark] for mark in marks), *icd9.titles(found)],
-        "parent_codes": [*(None for _ in marks), *([f"ICD9CM/{dotted(code)}"] for code in found)],
+        "code": [*others, *(f"{DIAGNOSIS}{code}" for code in diagnosed)],
+        "description": [*(EVENT_TITLES[code] for code in others), *icd9.titles(diagnosed)],
+        "parent_codes": [*(None for _ in others), *([f"ICD9CM/{dotted(code)}"] for code in diagnosed)],
     }
     return pa.Table.from_pydict(columns, CODES)
 
@@ -116,8 +116,8 @@ def dotted(code: str) -> str:
 
 def _part(rows: pd.DataFrame, kind: str, code: str | pd.Series, time: str | None = None) -> pd.DataFrame:
     """Events of one kind, one for each of `rows`, which have a patient_id and what else they can say."""
-    found = pd.DataFrame({"subject_id": rows["patient_id"], "code": code, "kind": EVENTS.index(kind)})
-    found["time"] = rows[time].astype("datetime64[us]") if time else pd.Series(pd.NaT, rows.index, "datetime64[us]")
+    events = pd.DataFrame({"subject_id": rows["patient_id"], "code": code, "kind": EVENTS.index(kind)})
+    events["time"] = rows[time].astype("datetime64[us]") if time else pd.Series(pd.NaT, rows.index, "datetime64[us]")
     for name in ("hadm_id", "seq_num"):
-        found[name] = rows[name].astype("Int64") if name in rows else pd.Series(pd.NA, rows.index, "Int64")
-    return found
+        events[name] = rows[name].astype("Int64") if name in rows else pd.Series(pd.NA, rows.index, "Int64")
+    return events

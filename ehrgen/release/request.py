@@ -80,10 +80,10 @@ class Request:
     def _check(self) -> None:
         own = self.folder.resolve()
         if not own.name.isdecimal() or not all((own / name).is_file() for name in FILES):
-            found = sorted(path.parent.as_posix() for path in Path("models").glob(f"*/*/{FILES[-1]}"))
+            models = sorted(path.parent.as_posix() for path in Path("models").glob(f"*/*/{FILES[-1]}"))
             raise RequestError(
                 f"--model {self.folder}: no folder VARIANT/SEED with {', '.join(FILES)}; "
-                f"models here: {', '.join(found) or 'none, run `dvc repro`'}"
+                f"models here: {', '.join(models) or 'none, run `dvc repro`'}"
             )
         if (self.table is None) == (self.age is None):
             raise RequestError("whom to generate? give --age (and --sex), or --table, not both")
@@ -138,7 +138,7 @@ class Request:
             raise RequestError(f"generate is one process, started as {processes.count()}; leave the launcher out")
         return sample_cohort(PromptBart.load(self.folder), people, settings, int(rng.integers(2**31)), here)
 
-    def told(self, resolved: dict[str, Any]) -> dict[str, Any]:
+    def stated(self, resolved: dict[str, Any]) -> dict[str, Any]:
         """What was asked for and how it was sampled, for the card."""
         who = {"table": self.table.name} if self.table else {"age": self.age, "sex": self.sex or "F or M, at random"}
         how = {k: v for k, v in self.settings(resolved).model_dump().items() if k not in ("table", "batch_patients")}

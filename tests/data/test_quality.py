@@ -33,7 +33,7 @@ def test_counts_of_one_to_ten_are_not_shown(tmp_path, cohort, count):
 def test_other_counts_are_shown_as_they_are(cohort):
     quality = Quality("nhds", dropped={"left out": 0, "torn": 11})
     quality.describe(cohort)
-    report = quality.as_dict()
+    report = quality.published()
     assert report["dropped"] == {"left out": 0, "torn": 11}
     assert report["cohort"] == {
         "patients": 20,

@@ -10,6 +10,7 @@ from scipy import sparse
 from ehrgen.data.cohort import AGE_BRACKETS, SEXES, Cohort, CohortError, age_bracket
 from ehrgen.data.icd9 import codes as icd9
 from ehrgen.data.simulation.simulator import ADMISSIONS, MEAN_OF_MANY, MOST, Simulator, load, of_birth, of_delivery
+from ehrgen.data.simulation.strata import strata_of
 from scripts import fit_simulator
 from tests.support.sandbox import ROOT
 
@@ -95,7 +96,7 @@ def assert_sampled(found: np.ndarray, exact: np.ndarray, n: int) -> None:
 def test_parts_add_up_to_the_whole(simulator):
     whole = simulator.code_probability()
     parts = [(sex, bracket) for sex in SEXES for bracket in range(len(AGE_BRACKETS))]
-    weights = [simulator.shares @ fit_simulator.demographics.belongs(*part) for part in parts]
+    weights = [simulator.shares @ strata_of(*part) for part in parts]
     mixed = sum(weight * simulator.code_probability(*part) for weight, part in zip(weights, parts, strict=True))
     assert sum(weights) == pytest.approx(1)
     np.testing.assert_allclose(mixed, whole, atol=1e-12)
@@ -176,7 +177,7 @@ def test_a_file_that_is_not_ours_is_refused(tmp_path):
 
 
 def test_the_script_refits_what_the_simulator_draws(simulator, monkeypatch):
-    """Fitted to first visits of the simulator: its frequencies, no rare code, nothing a cell forbids."""
+    """Fitted to first visits of the simulator: its frequencies, no rare code, nothing a stratum forbids."""
     monkeypatch.setattr(fit_simulator, "PROFILES", 12)
     monkeypatch.setattr(fit_simulator, "ITERATIONS", 8)
     real = fit_simulator.first_visits(simulator.sample(3000, np.random.default_rng(3)))

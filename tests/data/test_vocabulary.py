@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ehrgen.data.icd9 import codes as icd9
-from ehrgen.data.sequences.vocabulary import EOS, FIRST_CODE, FIRST_SYMBOL, MARK_CLASSES, VISIT, Vocabulary
+from ehrgen.data.sequences.vocabulary import EOS, FIRST_CODE, FIRST_SYMBOL, SPECIAL_CLASSES, VISIT, Vocabulary
 from tests.support.sequences import few
 
 digits = st.text("0123456789", max_size=2)
@@ -71,7 +71,7 @@ def test_a_category_is_a_run_of_symbols(codes: pd.Series, min_count: int):
     vocabulary = Vocabulary.from_codes(codes, min_count)
     categories = icd9.category(list(vocabulary.codes))
     assert vocabulary.categories == tuple(sorted(set(categories)))
-    for index, category in enumerate(vocabulary.categories, start=MARK_CLASSES):
+    for index, category in enumerate(vocabulary.categories, start=SPECIAL_CLASSES):
         start, size = vocabulary.class_start[index], vocabulary.class_size[index]
         run = range(start + FIRST_SYMBOL - FIRST_CODE, start + FIRST_SYMBOL - FIRST_CODE + size)
         assert list(run) == np.flatnonzero(categories == category).tolist()
@@ -80,7 +80,7 @@ def test_a_category_is_a_run_of_symbols(codes: pd.Series, min_count: int):
 
 
 def test_marks_are_no_codes():
-    with pytest.raises(ValueError, match="2 tokens are marks"):
+    with pytest.raises(ValueError, match="2 tokens are special"):
         Vocabulary(("4019",), (1,)).decode(np.array([VISIT, FIRST_CODE, EOS]))
 
 

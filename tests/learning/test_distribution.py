@@ -6,7 +6,7 @@ import torch
 from scipy.stats import chisquare
 from torch import Tensor, nn
 
-from ehrgen.data.sequences.vocabulary import MARK_CLASSES
+from ehrgen.data.sequences.vocabulary import SPECIAL_CLASSES
 from ehrgen.learning.model.class_tree import Forbidden
 from ehrgen.learning.model.distribution import DISTRIBUTIONS
 from ehrgen.learning.model.prompt_bart import forbidden
@@ -45,7 +45,7 @@ def states() -> Tensor:
 def barred(rules: Forbidden) -> Tensor:
     """[positions, symbols]: what `rules` forbids, spelled out."""
     table = torch.zeros(POSITIONS, len(CLASS), dtype=torch.bool)
-    table[rules.opens_visit, :MARK_CLASSES] = True
+    table[rules.opens_visit, :SPECIAL_CLASSES] = True
     table[rules.at, rules.symbol] = True
     return table
 
@@ -193,6 +193,6 @@ def test_starts_no_worse_than_chance(name: str):
 
 def test_the_cases_are_there():
     """Some position has a category of three codes used up, and some has it used in part."""
-    of_401 = VOCABULARY.categories.index("401") + MARK_CLASSES == CLASS
+    of_401 = VOCABULARY.categories.index("401") + SPECIAL_CLASSES == CLASS
     used = barred(RULES["empty visits and repeats"])[:, of_401].sum(dim=1)
     assert {0, 1, 2, 3} <= set(used.tolist())

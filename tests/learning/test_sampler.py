@@ -12,7 +12,7 @@ from torch import Tensor
 from ehrgen.data.cohort import Cohort
 from ehrgen.data.icd9 import codes as icd9
 from ehrgen.data.sequences.sequences import Sequences
-from ehrgen.data.sequences.vocabulary import BOS, EOS, FIRST_CODE, FIRST_SYMBOL, MARK_CLASSES, VISIT
+from ehrgen.data.sequences.vocabulary import BOS, EOS, FIRST_CODE, FIRST_SYMBOL, SPECIAL_CLASSES, VISIT
 from ehrgen.learning.batches import collate
 from ehrgen.learning.machine.device import Machine
 from ehrgen.learning.model.prompt_bart import PromptBart
@@ -76,7 +76,7 @@ def test_no_code_comes_twice_in_a_visit_unless_allowed(way: dict[str, Any]):
 def endless(model: PromptBart) -> PromptBart:
     """A model that never ends a history, nor a visit before it has every code."""
     with torch.no_grad():
-        model.distribution.class_logits.weight[:MARK_CLASSES] = 0
+        model.distribution.class_logits.weight[:SPECIAL_CLASSES] = 0
         model.distribution.class_logits.bias[VISIT - FIRST_SYMBOL] = -1e4
         model.distribution.class_logits.bias[END] = -2e4
     return model

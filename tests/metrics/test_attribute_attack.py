@@ -17,7 +17,7 @@ def of(*records: list[list[str]]):
 def test_hidden_is_all_but_demographics_and_the_commonest():
     first, hidden = of([["V270 4280"]])
     assert hidden.sum() == 2
-    assert not hidden[: neighbours.FIRST_CODE].any()
+    assert not hidden[: neighbours.FIRST_CODE_COLUMN].any()
     assert first[:, hidden].nnz == 2
 
 

@@ -17,7 +17,7 @@ import torch
 from ehrgen.data.sequences import cooccurrence
 from ehrgen.data.sequences.cooccurrence import Cooccurrence, Space
 from ehrgen.data.sequences.sequences import Sequences
-from ehrgen.data.sequences.vocabulary import FIRST_CODE, FIRST_SYMBOL, MARK_CLASSES, Vocabulary
+from ehrgen.data.sequences.vocabulary import FIRST_CODE, FIRST_SYMBOL, SPECIAL_CLASSES, Vocabulary
 from ehrgen.learning.batches import Batch, collate
 from ehrgen.learning.machine.device import Machine, prepare_machine
 from ehrgen.learning.model.output import Output
@@ -134,7 +134,7 @@ def untrained(seed: int = 0, vocabulary: Vocabulary | None = None, **changes: An
         if model.readout.prompt is not None:
             for last in (model.readout.prompt.age[-1], model.readout.prompt.sex[-1]):
                 last.weight.normal_()
-        of_classes.bias[:MARK_CLASSES] += 4.5
+        of_classes.bias[:SPECIAL_CLASSES] += 4.5
     return model.placed(here()).eval()
 
 

@@ -96,7 +96,7 @@ def edit_prefixes() -> dict[str, pd.Index]:
         for row in csv.DictReader(file):
             for item in row["codes"].split():
                 prefixes[row["edit"]] += _span(item)
-    return {edit: pd.Index(found, dtype="str") for edit, found in prefixes.items()}
+    return {edit: pd.Index(ruled, dtype="str") for edit, ruled in prefixes.items()}
 
 
 def _span(item: str) -> list[str]:

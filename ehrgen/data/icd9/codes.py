@@ -66,7 +66,7 @@ def chapter(codes: Codes) -> np.ndarray:
         raise CodeError(f"{count} of {len(which)} texts are no ICD-9-CM codes, one is {example!r}")
     letter = distinct.str[0]
     number = distinct.str[:3].where(letter.str.isdigit(), "0").astype("int64").to_numpy()
-    index = np.searchsorted([int(one.last) for one in CHAPTERS[:-2]], number)
+    index = np.searchsorted([int(chapter.last) for chapter in CHAPTERS[:-2]], number)
     index = np.select([letter == "V", letter == "E"], [len(CHAPTERS) - 2, len(CHAPTERS) - 1], index)
     return index[which]
 

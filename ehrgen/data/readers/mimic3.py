@@ -21,7 +21,7 @@ from ehrgen.data.readers.tables import Table
 
 DAYS_PER_YEAR = 365.2425
 # The birth of patients over 89 is set 300 years before their first admission; nobody is between these ages.
-OLDEST, SHIFTED, SHIFTED_LAST = 125, 290, 340
+LONGEST_LIFE, SHIFTED, SHIFTED_LAST = 125, 290, 340
 # Where zeros are lost, one numeric code in 30 to 60 looks like it; where not, one in 10,000.
 LOST_ZEROS = 0.001
 
@@ -100,10 +100,10 @@ def _admissions(table: Table, patients: pd.DataFrame, quality: Quality) -> pd.Da
     )
     age = days / DAYS_PER_YEAR
     refuse(
-        int((((age > OLDEST) & (age < SHIFTED)) | (age > SHIFTED_LAST)).sum()),
+        int((((age > LONGEST_LIFE) & (age < SHIFTED)) | (age > SHIFTED_LAST)).sum()),
         len(age),
         where,
-        f"give an age between {OLDEST} and {SHIFTED} years or over {SHIFTED_LAST}",
+        f"give an age between {LONGEST_LIFE} and {SHIFTED} years or over {SHIFTED_LAST}",
         "take ADMISSIONS and PATIENTS from one release",
     )
     return admissions.assign(age_years=age, visit=np.arange(len(admissions)))
@@ -146,7 +146,7 @@ def _usable_codes(raw: pd.Series, codes: pd.Series, where: str, quality: Quality
         lost = int((padded & ~icd9.billable(digits)).sum())
         if lost > LOST_ZEROS * len(digits):
             refuse(lost, len(digits), where, "seem to have lost a leading zero, and no code has one", remedy)
-    formed = icd9.is_code(codes) & ~number
+    formed = icd9.is_code(codes) & ~number.to_numpy(dtype=bool)
     quality.dropped["diagnoses without a code"] = int((~filled).sum())
     quality.dropped["diagnoses with a text that is no ICD-9-CM code"] = refuse(
         int((filled & ~formed).sum()),
@@ -157,7 +157,7 @@ def _usable_codes(raw: pd.Series, codes: pd.Series, where: str, quality: Quality
         TOLERATED,
     )
     quality.repaired["codes with dots, blanks or lower case"] = int((formed & (raw != codes)).sum())
-    return formed
+    return pd.Series(formed, index=codes.index)
 
 
 def _places(seq_num: pd.Series) -> pd.Series:

@@ -49,20 +49,18 @@ class Quality:
         self.kept["diagnoses with a code absent from the ICD-9-CM hierarchy"] = int((~known).sum())
         self.kept["diagnoses with a retired or category-level code"] = int((known & ~billable).sum())
 
-    def as_dict(self) -> dict[str, str | dict[str, int | str]]:
-        """The report as it may be published."""
+    def published(self) -> dict[str, dict[str, int | str]]:
+        """The counts as they may be published, by part."""
         parts = {"cohort": self.cohort, "kept": self.kept, "repaired": self.repaired, "dropped": self.dropped}
-        shown_parts = {name: {key: shown(n) for key, n in counts.items()} for name, counts in parts.items()}
-        return {"source": self.source, **shown_parts}
+        return {name: {key: shown(n) for key, n in counts.items()} for name, counts in parts.items()}
 
     def save(self, path: Path) -> None:
         """Write the report as JSON."""
-        write_json(self.as_dict(), path)
+        write_json({"source": self.source, **self.published()}, path)
 
     def __str__(self) -> str:
-        source, *parts = self.as_dict().items()
-        lines = [f"source: {source[1]}"]
-        for name, counts in parts:
+        lines = [f"source: {self.source}"]
+        for name, counts in self.published().items():
             lines += [f"{name}: {key}: {count}" for key, count in counts.items() if count != 0]
         return "\n".join(lines)
 

@@ -43,9 +43,9 @@ class Table:
         header = _header(path, content)
         for column in columns:
             if header.count(column) != 1:
-                found = "missing from" if column not in header else "more than once in"
+                fault = "missing from" if column not in header else "more than once in"
                 raise ReaderError(
-                    f"{path}: column {column} is {found} a header of {len(header)}; take the published table"
+                    f"{path}: column {column} is {fault} a header of {len(header)}; take the published table"
                 )
         rows = _parse(path, content, [header.index(column) for column in columns])
         if len(rows) == 0:
@@ -110,10 +110,10 @@ def read_bytes(path: Path) -> bytes:
 
 def _find(folder: Path, name: str) -> Path:
     wanted = [f"{name}.csv".lower(), f"{name}.csv.gz".lower()]
-    found = [path for path in folder.iterdir() if path.name.lower() in wanted] if folder.is_dir() else []
-    if not found:
+    files = [path for path in folder.iterdir() if path.name.lower() in wanted] if folder.is_dir() else []
+    if not files:
         raise ReaderError(f"{folder}: {name}.csv or {name}.csv.gz is missing; set cohort.path to its folder")
-    return min(found, key=lambda path: wanted.index(path.name.lower()))
+    return min(files, key=lambda path: wanted.index(path.name.lower()))
 
 
 def _as_utf8(content: bytes) -> bytes:

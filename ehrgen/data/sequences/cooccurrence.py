@@ -6,14 +6,14 @@ system indexed a code matrix by category ids, and nothing complained.)
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from scipy import sparse
 
 from ehrgen.core.files import replacing
 from ehrgen.data.sequences.sequences import Sequences
-from ehrgen.data.sequences.vocabulary import FIRST_CODE, MARK_CLASSES, Vocabulary
+from ehrgen.data.sequences.vocabulary import FIRST_CODE, SPECIAL_CLASSES, Vocabulary
 
 Space = Literal["code", "category"]
 PSEUDO_VISITS = 1.0
@@ -115,10 +115,10 @@ def count(sequences: Sequences) -> dict[Space, Cooccurrence]:
     """Pair counts of these sequences at code and at category level, one sparse product each."""
     vocabulary = sequences.vocabulary
     token = np.asarray(sequences.tokens)
-    visit = np.cumsum(token < FIRST_CODE)[token >= FIRST_CODE]
+    segment = np.cumsum(token < FIRST_CODE)[token >= FIRST_CODE]
     code = token[token >= FIRST_CODE] - FIRST_CODE
-    _, visit = np.unique(visit, return_inverse=True)
-    category = vocabulary.symbol_class[MARK_CLASSES:][code] - MARK_CLASSES
+    _, visit = np.unique(segment, return_inverse=True)
+    category = vocabulary.symbol_class[SPECIAL_CLASSES:][code] - SPECIAL_CLASSES
     spaces: dict[Space, tuple[np.ndarray, tuple[str, ...]]] = {
         "code": (code, vocabulary.codes),
         "category": (category, vocabulary.categories),
@@ -128,10 +128,10 @@ def count(sequences: Sequences) -> dict[Space, Cooccurrence]:
 
 def _count(space: Space, visit: np.ndarray, index: np.ndarray, labels: tuple[str, ...]) -> Cooccurrence:
     ones = np.ones(len(index), dtype=np.int32)
-    times = sparse.csr_array((ones, (visit, index)), shape=(visit.max() + 1, len(labels)))
-    present = times.astype(bool).astype(np.int32)
+    times: Any = sparse.csr_array((ones, (visit, index)), shape=(visit.max() + 1, len(labels)))
+    present: Any = times.astype(bool).astype(np.int32)
     with_itself = np.asarray((times > 1).sum(axis=0)).ravel()
-    pairs = (present.T @ present).tocsr()
+    pairs: Any = (present.T @ present).tocsr()
     pairs = sparse.csr_array(pairs + sparse.diags_array(with_itself - pairs.diagonal(), dtype=pairs.dtype))
     pairs.eliminate_zeros()
     return Cooccurrence(space, labels, pairs, np.asarray(present.sum(axis=0)).ravel(), int(visit.max()) + 1)
@@ -139,7 +139,7 @@ def _count(space: Space, visit: np.ndarray, index: np.ndarray, labels: tuple[str
 
 def save(matrices: dict[Space, Cooccurrence], path: Path) -> None:
     """Write both spaces to one .npz."""
-    arrays: dict[str, np.ndarray] = {}
+    arrays: dict[str, Any] = {}
     for space, matrix in matrices.items():
         arrays |= {
             f"{space}_data": matrix.pairs.data,

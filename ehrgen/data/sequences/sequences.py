@@ -94,7 +94,7 @@ class Sequences:
         token: np.ndarray,
         patients: int,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Tokens and offsets: codes at their places, marks in the gaps."""
+        """Tokens and offsets: codes at their places, special tokens in the gaps."""
         length = np.bincount(row, minlength=patients) + 2
         length += np.maximum.reduceat(visit, np.searchsorted(row, np.arange(patients)))
         offsets = np.concatenate([[0], np.cumsum(length)])
@@ -137,8 +137,8 @@ class Sequences:
         return self._ordered(counts[self.tokens])
 
     def _ordered(self, key: np.ndarray) -> Self:
-        mark = self.tokens < FIRST_CODE
-        block = 2 * np.cumsum(mark) + ~mark
+        special = self.tokens < FIRST_CODE
+        block = 2 * np.cumsum(special) + ~special
         return replace(self, tokens=self.tokens[np.lexsort((key, block))])
 
     def save(self, folder: Path) -> None:

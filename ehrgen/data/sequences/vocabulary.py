@@ -1,4 +1,4 @@
-"""The tokens of a cohort: four marks, then its codes sorted by category so that siblings are neighbours.
+"""The tokens of a cohort: four special tokens, then its codes sorted by category so that siblings are neighbours.
 
 token 0 `<pad>`, 1 `<bos>`, 2 `<visit>` (between two visits), 3 `<eos>`, 4... codes.
 What a model predicts, the *symbols*, is everything from `<visit>` on: symbol = token - 2.
@@ -18,11 +18,11 @@ import pandas as pd
 from ehrgen.core.files import write_json
 from ehrgen.data.icd9 import codes as icd9
 
-MARKS = ("<pad>", "<bos>", "<visit>", "<eos>")
+SPECIAL_TOKENS = ("<pad>", "<bos>", "<visit>", "<eos>")
 PAD, BOS, VISIT, EOS = range(4)
-FIRST_CODE = len(MARKS)
+FIRST_CODE = len(SPECIAL_TOKENS)
 FIRST_SYMBOL = VISIT
-MARK_CLASSES = 2
+SPECIAL_CLASSES = 2
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Vocabulary:
     counts: tuple[int, ...]
 
     def __len__(self) -> int:
-        """Number of tokens, marks included."""
+        """Number of tokens, special tokens included."""
         return FIRST_CODE + len(self.codes)
 
     @classmethod
@@ -63,12 +63,12 @@ class Vocabulary:
         """Class of each symbol, shape [symbols]."""
         categories = icd9.category(np.array(self.codes, dtype=str))
         of_codes = np.searchsorted(np.array(self.categories), categories)
-        return np.concatenate([np.arange(MARK_CLASSES), MARK_CLASSES + of_codes])
+        return np.concatenate([np.arange(SPECIAL_CLASSES), SPECIAL_CLASSES + of_codes])
 
     @cached_property
     def class_start(self) -> np.ndarray:
         """First symbol of each class, shape [classes]."""
-        return np.searchsorted(self.symbol_class, np.arange(MARK_CLASSES + len(self.categories)))
+        return np.searchsorted(self.symbol_class, np.arange(SPECIAL_CLASSES + len(self.categories)))
 
     @cached_property
     def class_size(self) -> np.ndarray:
@@ -85,8 +85,8 @@ class Vocabulary:
         index = pd.Index(self.codes)
         distinct = codes.astype("category")
         names = distinct.cat.categories.to_numpy(dtype=str)
-        own = index.get_indexer(names)
-        parent = index.get_indexer(icd9.category(names)) if len(names) else own
+        own = index.get_indexer(pd.Index(names))
+        parent = index.get_indexer(pd.Index(icd9.category(names))) if len(names) else own
         token = np.where(own >= 0, own, parent)
         return np.where(token >= 0, token + FIRST_CODE, -1)[distinct.cat.codes.to_numpy()]
 
@@ -94,10 +94,10 @@ class Vocabulary:
         """Code of each token.
 
         Raises:
-            ValueError: If a token is a mark.
+            ValueError: If a token is a special one.
         """
         if (tokens < FIRST_CODE).any():
-            raise ValueError(f"{int((tokens < FIRST_CODE).sum())} tokens are marks, not codes")
+            raise ValueError(f"{int((tokens < FIRST_CODE).sum())} tokens are special ones, not codes")
         return np.array(self.codes, dtype=object)[tokens - FIRST_CODE]
 
     def save(self, path: Path) -> None:

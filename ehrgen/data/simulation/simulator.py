@@ -4,15 +4,15 @@ First visits are drawn from `Profiles`, so P(code | sex, age bracket) and P(pair
 a sex or age edit are impossible by construction. The mixture of sexes and ages, the code frequencies, age
 curves and pairs follow NHDS 2010 discharges; the number of visits follows MIMIC-III, independently of all
 else. A later visit keeps some chronic conditions of the one before and draws the rest from the same profile
-or a new one of its cell: nobody is born twice, and no delivery directly follows a delivery.
+or a new one of its stratum: nobody is born twice, and no delivery directly follows a delivery.
 
 `simulator.npz` is written by `scripts/fit_simulator.py` and holds parameters alone, no patient:
 
     codes                  U5 [V]              leaf codes seen in 11 or more discharges
     chronic                bool [V]            carried from visit to visit
     rank, spread           float16 [V]         mean and sd of the code's place in a visit, 0 first to 1 last
-    shares                 float64 [cells]     patients by cell
-    weights                float32 [cells, K]  P(profile | cell)
+    shares                 float64 [strata]     patients by stratum
+    weights                float32 [strata, K]  P(profile | stratum)
     data, indices, indptr  float16, uint16, .  P(code | profile), a sparse K x V table
 """
 
@@ -31,9 +31,8 @@ from scipy.optimize import brentq
 from ehrgen.core.files import replacing
 from ehrgen.data.cohort import Cohort, CohortError
 from ehrgen.data.icd9 import codes as icd9
-from ehrgen.data.simulation import cells as demographics
-from ehrgen.data.simulation.cells import CELLS
 from ehrgen.data.simulation.profiles import Profiles, merged, present
+from ehrgen.data.simulation.strata import STRATA, ages_of, allowed_codes, as_infants, group_of, sex_of, strata_of
 
 # MIMIC-III v1.4 (Johnson et al. 2016): patients with 1, 2, 3+ admissions; mean and maximum of the last.
 ADMISSIONS = (38_983, 5_160, 2_377)
@@ -56,13 +55,13 @@ def of_delivery(codes: ndarray) -> Bool[ndarray, " V"]:
 
 @dataclass(frozen=True)
 class Simulator:
-    """The process: first visits are exactly `profiles`, cells weighted by `shares`."""
+    """The process: first visits are exactly `profiles`, strata weighted by `shares`."""
 
     codes: ndarray
     chronic: Bool[ndarray, " V"]
     rank: Float[ndarray, " V"]
     spread: Float[ndarray, " V"]
-    shares: Float[ndarray, " cells"]
+    shares: Float[ndarray, " strata"]
     profiles: Profiles
 
     def save(self, path: Path) -> None:
@@ -107,16 +106,16 @@ class Simulator:
 
     def sample(self, patients: int, rng: np.random.Generator) -> Cohort:
         """`patients` new patients of split 'unassigned', with ids 0, 1, ..."""
-        cells = rng.choice(CELLS, size=patients, p=self.shares)
+        strata = rng.choice(STRATA, size=patients, p=self.shares)
         people = pd.DataFrame(
             {
                 "patient_id": np.arange(patients),
-                "sex": pd.Series(demographics.sex(cells), dtype="str"),
-                "age_years": demographics.ages(demographics.group(cells), rng),
+                "sex": pd.Series(sex_of(strata), dtype="str"),
+                "age_years": ages_of(group_of(strata), rng),
                 "split": pd.Series("unassigned", index=range(patients), dtype="str"),
             }
         )
-        patient, visit, code = self._histories(cells, _visit_counts(patients, rng), rng)
+        patient, visit, code = self._histories(strata, _visit_counts(patients, rng), rng)
         place = self.rank[code] + self.spread[code] * rng.standard_normal(len(code))
         order = np.lexsort((place, visit, patient))
         patient, visit, code = patient[order], visit[order], code[order]
@@ -132,30 +131,30 @@ class Simulator:
         )
         return Cohort(people, diagnoses)
 
-    def _among(self, sex: str | None, bracket: int | None) -> Float[ndarray, " cells"]:
-        weights = self.shares * demographics.belongs(sex, bracket)
+    def _among(self, sex: str | None, bracket: int | None) -> Float[ndarray, " strata"]:
+        weights = self.shares * strata_of(sex, bracket)
         return weights / weights.sum()
 
     def _histories(
-        self, cells: Int[ndarray, " N"], counts: Int[ndarray, " N"], rng: np.random.Generator
+        self, strata: Int[ndarray, " N"], counts: Int[ndarray, " N"], rng: np.random.Generator
     ) -> tuple[ndarray, ndarray, ndarray]:
         """Patient, visit and code index of every diagnosis."""
         follow_up = self._follow_up()
-        who = np.arange(len(cells))
-        profile, codes = self.profiles.draw(cells, rng)
-        found = []
-        for visit in range(counts.max()):
-            if visit > 0:
-                stay = counts[who] > visit
+        who = np.arange(len(strata))
+        profile, codes = self.profiles.draw(strata, rng)
+        visits = []
+        for number in range(counts.max()):
+            if number > 0:
+                stay = counts[who] > number
                 who, profile, codes = who[stay], profile[stay], codes[stay]
-                profile, codes = self._next_visit(follow_up, cells[who], profile, codes, rng)
+                profile, codes = self._next_visit(follow_up, strata[who], profile, codes, rng)
             entry = codes.tocoo()
-            found.append((who[entry.row], np.full(entry.nnz, visit), entry.col))
-        patient, visit, code = (np.concatenate(column) for column in zip(*found, strict=True))
+            visits.append((who[entry.row], np.full(entry.nnz, number), entry.col))
+        patient, visit, code = (np.concatenate(column) for column in zip(*visits, strict=True))
         return patient, visit, code
 
     def _follow_up(self) -> Profiles:
-        """The mixture of later visits: cells as ever, then the same cells right after a delivery."""
+        """The mixture of later visits: strata as ever, then the same strata right after a delivery."""
         later = self.profiles.without(of_birth(self.codes))
         recovering = later.without(of_delivery(self.codes))
         return Profiles(
@@ -167,7 +166,7 @@ class Simulator:
     def _next_visit(
         self,
         follow_up: Profiles,
-        cells: Int[ndarray, " N"],
+        strata: Int[ndarray, " N"],
         profile: Int[ndarray, " N"],
         codes: sparse.csr_array,
         rng: np.random.Generator,
@@ -178,9 +177,9 @@ class Simulator:
         frequent in later visits as in first ones.
         """
         delivered = codes @ of_delivery(self.codes) > 0
-        now = demographics.infant(cells)
-        moves = (now != cells) | delivered | (rng.random(len(now)) >= LOYALTY)
-        now = now + CELLS * delivered
+        now = as_infants(strata)
+        moves = (now != strata) | delivered | (rng.random(len(now)) >= LOYALTY)
+        now = now + STRATA * delivered
         new_profile = np.where(moves, follow_up.choose(now, rng), profile)
         fresh = follow_up.codes_of(new_profile, now, rng)
         keeps = self.chronic[codes.indices] & (rng.random(codes.nnz) < PERSISTENCE)
@@ -188,7 +187,7 @@ class Simulator:
         anew = ~self.chronic[fresh.indices] | (rng.random(fresh.nnz) >= PERSISTENCE)
         visits = present(_those(codes, keeps) + _those(fresh, anew) + fresh.multiply(codes))
         if len(empty := np.flatnonzero(np.diff(visits.indptr) == 0)):
-            new_profile[empty], others = self._next_visit(follow_up, cells[empty], profile[empty], codes[empty], rng)
+            new_profile[empty], others = self._next_visit(follow_up, strata[empty], profile[empty], codes[empty], rng)
             visits = merged(visits, others, empty)
         return new_profile, visits
 
@@ -210,7 +209,7 @@ def load(path: Path) -> Simulator:
         )
         weights = part["weights"].astype("float64")
         weights /= weights.sum(axis=1, keepdims=True)
-        profiles = Profiles(weights, table.toarray(), demographics.allowed(part["codes"]))
+        profiles = Profiles(weights, table.toarray(), allowed_codes(part["codes"]))
         rank, spread = part["rank"].astype("float64"), part["spread"].astype("float64")
         return Simulator(part["codes"], part["chronic"], rank, spread, part["shares"], profiles)
     except (KeyError, ValueError, OSError, EOFError, BadZipFile, zlib.error) as error:

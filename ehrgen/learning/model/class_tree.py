@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from ehrgen.data.sequences.vocabulary import MARK_CLASSES, Vocabulary
+from ehrgen.data.sequences.vocabulary import SPECIAL_CLASSES, Vocabulary
 from ehrgen.learning.model.draws import log_exponential
 
 FORBIDDEN = -1e9
@@ -47,7 +47,7 @@ class ClassTree(nn.Module):
         left = self.class_size.repeat(positions, 1)
         used_class = self.symbol_class[forbidden.symbol]
         left.index_put_((forbidden.at, used_class), left.new_tensor(-1), accumulate=True)
-        left[:, :MARK_CLASSES].masked_fill_(forbidden.opens_visit[:, None], 0)
+        left[:, :SPECIAL_CLASSES].masked_fill_(forbidden.opens_visit[:, None], 0)
         return left
 
     def class_log_prob(self, logits: Float[Tensor, "N K"], forbidden: Forbidden) -> Float[Tensor, "N K"]:

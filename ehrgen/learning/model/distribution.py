@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from ehrgen.data.sequences.vocabulary import MARK_CLASSES, Vocabulary
+from ehrgen.data.sequences.vocabulary import SPECIAL_CLASSES, Vocabulary
 from ehrgen.learning.model.class_tree import FORBIDDEN, ClassTree, Forbidden, Siblings, masked_log_softmax
 from ehrgen.learning.model.draws import draw_index
 
@@ -131,7 +131,7 @@ class Flat(nn.Module):
         logits = self.logits(states).float()
         barred = torch.zeros_like(logits, dtype=torch.bool)
         barred[forbidden.at, forbidden.symbol] = True
-        barred[:, :MARK_CLASSES] = forbidden.opens_visit[:, None]
+        barred[:, :SPECIAL_CLASSES] = forbidden.opens_visit[:, None]
         return masked_log_softmax(logits, barred)
 
     def draw(self, states: Float[Tensor, "N D"], forbidden: Forbidden, generator: torch.Generator) -> Int[Tensor, " N"]:

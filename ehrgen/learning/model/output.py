@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ehrgen.data.sequences.vocabulary import MARK_CLASSES
+from ehrgen.data.sequences.vocabulary import SPECIAL_CLASSES
 
 
 @dataclass(frozen=True)
@@ -38,4 +38,4 @@ def categories(class_log_prob: Float[Tensor, "N K"]) -> Float[Tensor, "N C"]:
         >>> [round(share, 3) for share in categories(log_prob)[0].tolist()]
         [0.2, 0.8]
     """
-    return torch.softmax(class_log_prob[:, MARK_CLASSES:], dim=-1)
+    return torch.softmax(class_log_prob[:, SPECIAL_CLASSES:], dim=-1)

@@ -27,7 +27,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from ehrgen.data.sequences.vocabulary import MARK_CLASSES
+from ehrgen.data.sequences.vocabulary import SPECIAL_CLASSES
 from ehrgen.learning.batches import Batch
 from ehrgen.learning.model.output import Output
 from ehrgen.learning.objectives.expectation import NothingToScoreError
@@ -59,7 +59,7 @@ def expected(
         )
     positions = len(out.class_log_prob)
     held = torch.sparse_coo_tensor(
-        torch.stack([batch.used_at, symbol_class[batch.used_symbol] - MARK_CLASSES]),
+        torch.stack([batch.used_at, symbol_class[batch.used_symbol] - SPECIAL_CLASSES]),
         torch.ones_like(batch.used_at, dtype=price.dtype),
         (positions, len(price)),
         check_invariants=False,
@@ -97,4 +97,4 @@ def _observed_pairs(batch: Batch) -> tuple[np.ndarray, np.ndarray]:
     at, symbol = batch.used_at.cpu().numpy(), batch.used_symbol.cpu().numpy()
     last = np.append(at[1:] != at[:-1], True)
     own = symbol[last][np.searchsorted(at[last], at)]
-    return symbol[~last] - MARK_CLASSES, own[~last] - MARK_CLASSES
+    return symbol[~last] - SPECIAL_CLASSES, own[~last] - SPECIAL_CLASSES

@@ -10,7 +10,7 @@ from scipy import sparse
 from torch import Tensor
 
 from ehrgen.data.sequences.sequences import Sequences
-from ehrgen.data.sequences.vocabulary import FIRST_CODE, FIRST_SYMBOL, MARK_CLASSES
+from ehrgen.data.sequences.vocabulary import FIRST_CODE, FIRST_SYMBOL, SPECIAL_CLASSES
 from ehrgen.learning.batches import Batch
 from ehrgen.learning.model.output import Output
 
@@ -29,7 +29,7 @@ def before_codes(batch: Batch) -> Bool[Tensor, " N"]:
     Raises:
         NothingToScoreError: If none is.
     """
-    chosen = batch.target >= MARK_CLASSES
+    chosen = batch.target >= SPECIAL_CLASSES
     if not bool(chosen.any()):
         raise NothingToScoreError(f"none of {len(chosen)} positions is followed by a code; there is nothing to score")
     return chosen
@@ -50,6 +50,6 @@ def observed_counts(sequences: Sequences) -> sparse.csr_array:
     token = np.asarray(sequences.tokens)
     is_code = token >= FIRST_CODE
     patient = np.repeat(np.arange(len(sequences)), np.diff(sequences.offsets))[is_code]
-    category = sequences.vocabulary.symbol_class[token[is_code] - FIRST_SYMBOL] - MARK_CLASSES
+    category = sequences.vocabulary.symbol_class[token[is_code] - FIRST_SYMBOL] - SPECIAL_CLASSES
     shape = (len(sequences), len(sequences.vocabulary.categories))
     return sparse.csr_array((np.ones(len(patient)), (patient, category)), shape=shape)

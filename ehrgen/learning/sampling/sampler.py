@@ -19,7 +19,7 @@ from transformers import DynamicCache, EncoderDecoderCache
 
 from ehrgen.data.cohort import SEXES, Cohort
 from ehrgen.data.icd9 import codes as icd9
-from ehrgen.data.sequences.vocabulary import BOS, EOS, FIRST_CODE, FIRST_SYMBOL, MARK_CLASSES, VISIT, Vocabulary
+from ehrgen.data.sequences.vocabulary import BOS, EOS, FIRST_CODE, FIRST_SYMBOL, SPECIAL_CLASSES, VISIT, Vocabulary
 from ehrgen.learning.machine import processes
 from ehrgen.learning.machine.device import Machine
 from ehrgen.learning.model.class_tree import FORBIDDEN, Forbidden
@@ -227,7 +227,7 @@ def broken_rules(vocabulary: Vocabulary, people: pd.DataFrame) -> np.ndarray:
     whole = np.floor(age)
     wrong = (required != "") & (required != sex)
     wrong |= (whole < edits["age_min"].to_numpy()) | (whole > edits["age_max"].to_numpy())
-    return np.pad(wrong, ((0, 0), (MARK_CLASSES, 0)))
+    return np.pad(wrong, ((0, 0), (SPECIAL_CLASSES, 0)))
 
 
 def _cohort(people: pd.DataFrame, rows: pd.DataFrame, vocabulary: Vocabulary) -> Cohort:

@@ -10,7 +10,7 @@ from scipy import sparse
 
 from ehrgen.data.cohort import age_bracket
 from ehrgen.data.sequences.sequences import Sequences
-from ehrgen.data.sequences.vocabulary import FIRST_CODE, FIRST_SYMBOL, MARK_CLASSES
+from ehrgen.data.sequences.vocabulary import FIRST_CODE, FIRST_SYMBOL, SPECIAL_CLASSES
 
 STRENGTH = 0.1
 """Inverse of the L2 penalty. Of 0.03, 0.1, 0.3 and 1 the best for age on the simulated cohort (63 % of 600 validation
@@ -28,7 +28,7 @@ def presence(sequences: Sequences) -> sparse.csr_array:
     owner = np.repeat(np.arange(len(sequences)), np.diff(sequences.offsets))[tokens >= FIRST_CODE]
     symbol = tokens[tokens >= FIRST_CODE] - FIRST_SYMBOL
     codes, categories = len(vocabulary.codes), len(vocabulary.categories)
-    feature = np.concatenate([symbol - MARK_CLASSES, codes + vocabulary.symbol_class[symbol] - MARK_CLASSES])
+    feature = np.concatenate([symbol - SPECIAL_CLASSES, codes + vocabulary.symbol_class[symbol] - SPECIAL_CLASSES])
     found = sparse.csr_array(
         (np.ones(len(feature)), (np.tile(owner, 2), feature)), shape=(len(sequences), codes + categories)
     )

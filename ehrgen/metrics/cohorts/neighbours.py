@@ -37,11 +37,11 @@ def _sets(cohort: Cohort, code: ndarray, codes: int) -> sparse.csr_array:
     owner = np.searchsorted(people["patient_id"], cohort.diagnoses["patient_id"])
     bracket = 2 + age_bracket(people["age_years"].to_numpy())
     row = np.concatenate([n, n, owner])
-    column = np.concatenate([(people["sex"] == "M").to_numpy(dtype=np.int64), bracket, FIRST_CODE + code])
-    return indicator(row, column, (len(n), FIRST_CODE + codes), np.float32)
+    column = np.concatenate([(people["sex"] == "M").to_numpy(dtype=np.int64), bracket, FIRST_CODE_COLUMN + code])
+    return indicator(row, column, (len(n), FIRST_CODE_COLUMN + codes), np.float32)
 
 
-FIRST_CODE = 2 + len(AGE_BRACKETS)
+FIRST_CODE_COLUMN = 2 + len(AGE_BRACKETS)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from ehrgen.data.icd9 import codes as icd9
 from ehrgen.metrics.cohorts.cache import remembered
 from ehrgen.metrics.table.suite import VACUOUS, NotJudged
 
-OLDEST = 124  # upper end of every age in the edits
+OLDEST_IN_EDITS = 124  # upper end of every age in the edits
 
 
 def sex_violations(real: Cohort, synthetic: Cohort) -> float:
@@ -131,7 +131,7 @@ def _age_rules(cohort: Cohort) -> Rules:
     edits = icd9.edits(rows["code"])
     low, high = edits["age_min"].to_numpy(), edits["age_max"].to_numpy()
     age = np.floor(cohort.patients["age_years"].to_numpy())[patient]
-    return Rules((low > 0) | (high < OLDEST), (age < low) | (age > high), patient)
+    return Rules((low > 0) | (high < OLDEST_IN_EDITS), (age < low) | (age > high), patient)
 
 
 def _rate(rules: Rules, what: str) -> float:

@@ -17,10 +17,10 @@ COMMON = 100  # codes held to be known; the rest is what has to be guessed
 def hidden(*real: sparse.csr_array) -> Bool[ndarray, " E"]:
     """Which elements are to be guessed: all codes but the 100 commonest of these patients together."""
     patients = np.sum([sets.sum(axis=0) for sets in real], axis=0)
-    patients[: neighbours.FIRST_CODE] = np.inf  # sex and age are known
+    patients[: neighbours.FIRST_CODE_COLUMN] = np.inf  # sex and age are known
     by_count = np.argsort(-patients, kind="stable")
     rare = np.full(len(patients), True)
-    rare[by_count[: neighbours.FIRST_CODE + COMMON]] = False
+    rare[by_count[: neighbours.FIRST_CODE_COLUMN + COMMON]] = False
     return rare
 
 

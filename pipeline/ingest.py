@@ -1,4 +1,4 @@
-"""MIMIC-III, NHDS or a simulated cohort becomes data/cohort: capped, split, with a quality report."""
+"""A source of patients, or a simulated cohort, becomes data/cohort: capped, split, with a quality report."""
 
 from pathlib import Path
 
@@ -7,8 +7,9 @@ import numpy as np
 from ehrgen.core.command import run
 from ehrgen.core.params import load_yaml, section
 from ehrgen.data.cohort import Cohort
-from ehrgen.data.readers import mimic3, nhds
+from ehrgen.data.readers import kinds
 from ehrgen.data.readers.quality import Quality
+from ehrgen.data.readers.splits import split
 from ehrgen.data.settings import CohortSettings
 
 
@@ -19,7 +20,7 @@ def read(settings: CohortSettings, rng: np.random.Generator) -> tuple[Cohort, Qu
 
         simulated = simulator.load(Path(settings.path))
         return simulated.sample(settings.patients or 46_520, rng), Quality("simulated")
-    return {"mimic3": mimic3, "nhds": nhds}[settings.source].read(Path(settings.path))
+    return kinds.read(settings.source, Path(settings.path))
 
 
 def main() -> None:
@@ -27,7 +28,7 @@ def main() -> None:
     rng = np.random.default_rng(settings.seed)
     cohort, quality = read(settings, rng)
     cohort = cohort.sample(min(settings.patients or len(cohort), len(cohort)), rng)
-    cohort = cohort.with_split(settings.split.model_dump(), rng)
+    cohort = split(cohort, settings.split.model_dump(), rng)
     quality.describe(cohort)
     cohort.save(Path("data/cohort"))
     quality.save(Path("reports/quality.json"))

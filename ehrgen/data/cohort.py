@@ -29,6 +29,7 @@ import pyarrow as pa
 from ehrgen.core.files import replacing
 
 SEXES = ("F", "M")
+UNKNOWN_SEX = "U"
 SPLITS = ("train", "validation", "heldout", "heldout2", "synthetic", "unassigned")
 AGE_EDGES = (2, 12, 18, 40, 65)
 AGE_BRACKETS = ("0-2", "2-12", "12-18", "18-40", "40-65", "65+")
@@ -60,10 +61,25 @@ class Cohort:
     diagnoses: pd.DataFrame
 
     def __post_init__(self) -> None:
-        _check(self.patients, self.diagnoses)
+        _check_people(self.patients)
+        _check_records(self.patients, self.diagnoses)
 
     def __len__(self) -> int:
         return len(self.patients)
+
+    @property
+    def has_sex(self) -> bool:
+        return True
+
+    @property
+    def has_age(self) -> bool:
+        return True
+
+    def without(self, sex: bool, age: bool) -> "Cohort":
+        """The same patients, of whom the sex, the age or both are unknown; they themselves if nothing is taken."""
+        taken: dict[str, str | float] = {"sex": UNKNOWN_SEX} if sex else {}
+        taken |= {"age_years": np.nan} if age else {}
+        return cohort_of(self.patients.assign(**taken), self.diagnoses) if taken else self
 
     @classmethod
     def from_rows(cls, patients: pd.DataFrame, diagnoses: pd.DataFrame) -> Self:
@@ -158,9 +174,36 @@ class Cohort:
         return type(self)(patients, self.diagnoses)
 
 
-def _check(patients: pd.DataFrame, diagnoses: pd.DataFrame) -> None:
+@dataclass(frozen=True)
+class UndescribedCohort(Cohort):
+    """Patients of whom nobody's sex is known (all are UNKNOWN_SEX), or nobody's age (all are NaN), or neither.
+
+    To be judged only: nothing that trains or generates makes or loads one.
+    """
+
+    def __post_init__(self) -> None:
+        unknown: dict[str, str | float] = {} if self.has_sex else {"sex": SEXES[0]}
+        unknown |= {} if self.has_age else {"age_years": 0.0}
+        _check_people(self.patients.assign(**unknown))
+        _check_records(self.patients, self.diagnoses)
+
+    @property
+    def has_sex(self) -> bool:
+        return not (self.patients["sex"] == UNKNOWN_SEX).all()
+
+    @property
+    def has_age(self) -> bool:
+        return not self.patients["age_years"].isna().all()
+
+
+def cohort_of(patients: pd.DataFrame, diagnoses: pd.DataFrame) -> Cohort:
+    """As `Cohort.from_rows`; an UndescribedCohort where sex or age is known of nobody."""
+    known = not (patients["sex"] == UNKNOWN_SEX).all() and not patients["age_years"].isna().all()
+    return (Cohort if known else UndescribedCohort).from_rows(patients, diagnoses)
+
+
+def _check_people(patients: pd.DataFrame) -> None:
     _check_columns("patients", patients, PATIENT_COLUMNS)
-    _check_columns("diagnoses", diagnoses, DIAGNOSIS_COLUMNS)
     if len(patients) == 0:
         raise CohortError("patients: no rows; a cohort has at least one patient")
     ids = patients["patient_id"].to_numpy()
@@ -169,6 +212,11 @@ def _check(patients: pd.DataFrame, diagnoses: pd.DataFrame) -> None:
     _refuse(~patients["sex"].isin(SEXES).to_numpy(), "patients.sex must be M or F")
     _refuse(~((age >= 0) & (age <= 120)), "patients.age_years must lie in 0 to 120")
     _refuse(~patients["split"].isin(SPLITS).to_numpy(), f"patients.split must be one of {', '.join(SPLITS)}")
+
+
+def _check_records(patients: pd.DataFrame, diagnoses: pd.DataFrame) -> None:
+    _check_columns("diagnoses", diagnoses, DIAGNOSIS_COLUMNS)
+    ids = patients["patient_id"].to_numpy()
     owner = diagnoses["patient_id"].to_numpy()
     visit, position = diagnoses["visit"].to_numpy(), diagnoses["position"].to_numpy()
     _refuse(~np.isin(owner, ids), "diagnoses.patient_id must occur in patients")

@@ -24,9 +24,9 @@ class SplitSettings(Settings):
 
 
 class CohortSettings(Settings):
-    """`path`: the simulator's parameter file, a folder of MIMIC-III tables, or the NHDS public-use file."""
+    """`path`: the simulator's parameter file, or the folder or file of the source (`readers.kinds` has the others)."""
 
-    source: Literal["simulated", "mimic3", "nhds"]
+    source: Literal["simulated", "mimic3", "mimic4", "mimic4_mapped", "meds", "omop", "nhds", "long"]
     path: str = Field(min_length=1)
     patients: int | None = Field(gt=0)
     seed: int = Field(ge=0)

@@ -17,10 +17,18 @@ PRIVACY = tuple(
     for name, metric in METRICS.items()
     if metric.family == "privacy" or (metric.family == "likelihood" and "membership" in name)
 )
+CREDENTIALED = """credentialed data of real patients. A generator can reproduce patients it saw: treat this
+data set as the data use agreement has you treat the tables it learned from."""
+UNNAMED = """If real patients are in it, treat this data set as you have to treat theirs: a generator can reproduce
+patients it saw."""
 SOURCES = {
     "simulated": "Simulated patients: latent profiles fitted to the public NHDS 2010 file. No real patient is in them.",
-    "mimic3": """MIMIC-III, credentialed data of real patients. A generator can reproduce patients it saw: treat this
-data set as the data use agreement has you treat the tables it learned from.""",
+    "mimic3": f"MIMIC-III, {CREDENTIALED}",
+    "mimic4": f"MIMIC-IV, its diagnoses in ICD-9-CM, {CREDENTIALED}",
+    "mimic4_mapped": f"MIMIC-IV, its ICD-10-CM diagnoses translated into ICD-9-CM, approximately, {CREDENTIALED}",
+    "meds": f"A MEDS dataset. {UNNAMED}",
+    "omop": f"Tables of the OMOP Common Data Model. {UNNAMED}",
+    "long": f"A table of patients, visits and codes. {UNNAMED}",
     "nhds": "National Hospital Discharge Survey 2010, a public-use file of real, unnamed discharges.",
 }
 FORMATS = {

@@ -5,13 +5,18 @@ from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 from ruamel.yaml import YAML
 
 import ehrgen.data.simulation
 from ehrgen.core.command import run
 from ehrgen.data.cohort import Cohort
+from ehrgen.release import meds
+from ehrgen.release.timeline import Timeline
 from pipeline import ingest
+from tests.support.cohorts import cohort
 
 ROOT = Path(__file__).parents[2]
 SPLIT = {"train": 0.5, "validation": 0.1, "heldout": 0.2, "heldout2": 0.2}
@@ -76,6 +81,18 @@ def test_nhds_is_capped_split_saved_and_reported(project, capsys):
     assert sorted(path.name for path in project.iterdir()) == ["data", "nhds.txt", "params.yaml", "reports"]
 
 
+def test_the_splits_of_a_meds_dataset_are_kept(project):
+    patients = cohort([["0389"], ["486"], ["4019"], ["311"], ["4280"]])
+    meds.write(patients, Timeline.of(patients, np.random.default_rng(0)), "five", project)
+    splits = pa.table({"subject_id": range(5), "split": ["train", "held_out", "tuning", "held_out", "train"]})
+    parquet.write_table(splits, "metadata/subject_splits.parquet")
+    configure(source="meds", path=".")
+    run(ingest.main)
+    found = Cohort.load(Path("data/cohort")).patients["split"].tolist()
+    assert [one.removesuffix("2") for one in found] == ["train", "heldout", "validation", "heldout", "train"]
+    assert sorted(found[1::2]) == ["heldout", "heldout2"]
+
+
 def test_the_seed_decides_who_is_taken(project):
     write_nhds(200)
     chosen = []
@@ -117,7 +134,8 @@ def test_simulated_patients_are_drawn_by_the_seed(project, monkeypatch):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"source": "mimic4"}, "cohort.source: Input should be 'simulated', 'mimic3' or 'nhds'"),
+        ({"source": "mimic"}, "cohort.source: Input should be 'simulated', 'mimic3', 'mimic4', "),
+        ({"source": "mimic3"}, "seem to be the public-use file of the NHDS, not tables of MIMIC-III"),
         (
             {"sources": "nhds"},
             "cohort: unknown key 'sources'; known keys: path, patients, seed, source, split",

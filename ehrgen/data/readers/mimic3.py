@@ -36,15 +36,27 @@ def read(folder: Path) -> tuple[Cohort, Quality]:
         ReaderError: If a table is missing, empty or damaged, or its content cannot be trusted.
     """
     quality = Quality("mimic3")
-    patients = _patients(Table.read(folder, "PATIENTS", ("subject_id", "gender", "dob")), quality)
-    admissions = _admissions(
-        Table.read(folder, "ADMISSIONS", ("subject_id", "hadm_id", "admittime")), patients, quality
-    )
-    diagnoses = _diagnoses(
-        Table.read(folder, "DIAGNOSES_ICD", ("subject_id", "hadm_id", "seq_num", "icd9_code")),
-        admissions,
-        quality,
-    )
+    people = Table.read(folder, "PATIENTS", ("subject_id", "gender", "dob"))
+    stays = Table.read(folder, "ADMISSIONS", ("subject_id", "hadm_id", "admittime"))
+    coded = Table.read(folder, "DIAGNOSES_ICD", ("subject_id", "hadm_id", "seq_num", "icd9_code"))
+    return cohort_of_tables(people, people.dates("dob"), stays, coded, "icd9_code", quality), quality
+
+
+def cohort_of_tables(
+    people: Table, birth: pd.Series, stays: Table, coded: Table, code: str, quality: Quality
+) -> Cohort:
+    """The cohort of the tables PATIENTS, ADMISSIONS and DIAGNOSES_ICD, and counts of what became of their rows.
+
+    Args:
+        birth: Of each row of PATIENTS.
+        code: The column of DIAGNOSES_ICD with ICD-9-CM codes.
+
+    Raises:
+        ReaderError: As `read`.
+    """
+    patients = _patients(people, birth, quality)
+    admissions = _admissions(stays, patients, quality)
+    diagnoses = _diagnoses(coded, admissions, code, quality)
     with_code = admissions["hadm_id"].isin(diagnoses["hadm_id"])
     quality.dropped["admissions without a diagnosis"] = int((~with_code).sum())
     first = admissions[with_code].drop_duplicates("patient_id")
@@ -53,16 +65,18 @@ def read(folder: Path) -> tuple[Cohort, Quality]:
     quality.dropped["patients without a diagnosis"] = int((~seen).sum())
     patients = patients[seen & patients["sex"].isin(SEXES)]
     if len(patients) == 0:
-        raise ReaderError(f"{folder}: no patient is left with a sex and a diagnosis; take the complete tables")
+        raise ReaderError(
+            f"{people.path.parent}: no patient is left with a sex and a diagnosis; take the complete tables"
+        )
     diagnoses = diagnoses[diagnoses["patient_id"].isin(patients["patient_id"])]
     patients = patients.assign(age_years=publish_ages(patients["age_years"], quality), split="unassigned")
-    return Cohort.from_rows(patients, diagnoses), quality
+    return Cohort.from_rows(patients, diagnoses)
 
 
-def _patients(table: Table, quality: Quality) -> pd.DataFrame:
+def _patients(table: Table, birth: pd.Series, quality: Quality) -> pd.DataFrame:
     """patient_id, sex (not yet M or F alone) and birth, one row a patient."""
     sex = table.rows["gender"].str.upper()
-    patients = pd.DataFrame({"patient_id": table.integers("subject_id"), "sex": sex, "birth": table.dates("dob")})
+    patients = pd.DataFrame({"patient_id": table.integers("subject_id"), "sex": sex, "birth": birth})
     patients = _once(patients, "patient_id", "PATIENTS rows that repeat a patient", quality)
     quality.dropped["patients with a sex other than M or F"] = refuse(
         int((~patients["sex"].isin(SEXES)).sum()),
@@ -109,9 +123,9 @@ def _admissions(table: Table, patients: pd.DataFrame, quality: Quality) -> pd.Da
     return admissions.assign(age_years=age, visit=np.arange(len(admissions)))
 
 
-def _diagnoses(table: Table, admissions: pd.DataFrame, quality: Quality) -> pd.DataFrame:
+def _diagnoses(table: Table, admissions: pd.DataFrame, code: str, quality: Quality) -> pd.DataFrame:
     """patient_id, hadm_id, visit, position and code of the rows that can be used, in order."""
-    raw = table.rows["icd9_code"]
+    raw = table.rows[code]
     rows = pd.DataFrame(
         {
             "hadm_id": table.integers("hadm_id"),
@@ -122,7 +136,7 @@ def _diagnoses(table: Table, admissions: pd.DataFrame, quality: Quality) -> pd.D
     )
     present = _present(rows["hadm_id"], admissions["hadm_id"], table.where("hadm_id"), "ADMISSIONS")
     quality.dropped["diagnoses of no admission in use"] = int((~present).sum())
-    usable = _usable_codes(raw, rows["code"], table.where("icd9_code"), quality)
+    usable = usable_codes(raw, rows["code"], table.where(code), quality)
     rows = rows[present & usable].merge(admissions[["hadm_id", "patient_id", "visit"]], on="hadm_id")
     own = rows["subject_id"] == rows["patient_id"]
     quality.dropped["diagnoses whose admission is another patient's"] = int((~own).sum())
@@ -134,7 +148,7 @@ def _diagnoses(table: Table, admissions: pd.DataFrame, quality: Quality) -> pd.D
     return rows
 
 
-def _usable_codes(raw: pd.Series, codes: pd.Series, where: str, quality: Quality) -> pd.Series:
+def usable_codes(raw: pd.Series, codes: pd.Series, where: str, quality: Quality) -> pd.Series:
     """Which rows hold a code; stops where the column went through a program that took codes for numbers."""
     remedy = "export the column as text with its leading zeros"
     filled = raw != ""

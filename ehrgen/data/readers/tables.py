@@ -22,6 +22,7 @@ from ehrgen.data.readers.quality import ReaderError, refuse
 EMPTY = ("", "NULL", "NONE", "NA", "NAN", "\\N")
 DATE = r"\d{4}-\d{2}-\d{2}(?:[ T]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?)?"
 GZIP_MAGIC = b"\x1f\x8b"
+LONGEST_LINE = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,11 @@ class Table:
         Raises:
             ReaderError: If it is missing, damaged, without rows or without one of the columns.
         """
-        path = _find(folder, name)
+        return cls.at(find_table(folder, name), columns)
+
+    @classmethod
+    def at(cls, path: Path, columns: tuple[str, ...]) -> Self:
+        """The table in one file, as `read`."""
         content = _as_utf8(read_bytes(path))
         header = _header(path, content)
         for column in columns:
@@ -92,6 +97,12 @@ class Table:
         return dates
 
 
+def has_table(folder: Path, name: str) -> bool:
+    """Whether `name`.csv or `name`.csv.gz lies in the folder, its name in any case."""
+    wanted = (f"{name}.csv".lower(), f"{name}.csv.gz".lower())
+    return folder.is_dir() and any(path.name.lower() in wanted for path in folder.iterdir())
+
+
 def read_bytes(path: Path) -> bytes:
     """The content of a file, unpacked if it is gzipped, whatever its name says.
 
@@ -108,12 +119,43 @@ def read_bytes(path: Path) -> bytes:
         raise ReaderError(f"{path}: damaged gzip file; copy it again") from None
 
 
-def _find(folder: Path, name: str) -> Path:
+def find_table(folder: Path, name: str) -> Path:
+    """Where `name`.csv or `name`.csv.gz lies in the folder, its name in any case; the plain one of both.
+
+    Raises:
+        ReaderError: If neither is there.
+    """
     wanted = [f"{name}.csv".lower(), f"{name}.csv.gz".lower()]
     files = [path for path in folder.iterdir() if path.name.lower() in wanted] if folder.is_dir() else []
     if not files:
         raise ReaderError(f"{folder}: {name}.csv or {name}.csv.gz is missing; set cohort.path to its folder")
     return min(files, key=lambda path: wanted.index(path.name.lower()))
+
+
+def header_of(path: Path) -> list[str]:
+    """The lower-case names in the first line of a table, of which no more is read.
+
+    Raises:
+        ReaderError: If the file cannot be read, or its first line is no header.
+    """
+    return _header(path, _as_utf8(first_line(path)))
+
+
+def first_line(path: Path) -> bytes:
+    """The first line of a file, unpacked if it is gzipped.
+
+    Raises:
+        ReaderError: As `read_bytes`.
+    """
+    try:
+        with open(path, "rb") as file:
+            packed = file.read(2) == GZIP_MAGIC
+        with gzip.open(path) if packed else open(path, "rb") as file:
+            return file.readline(LONGEST_LINE)
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        raise ReaderError(f"{path}: damaged gzip file; copy it again") from None
+    except OSError as error:
+        raise ReaderError(f"{path}: {error.strerror or 'cannot be read'}; set cohort.path") from None
 
 
 def _as_utf8(content: bytes) -> bytes:

@@ -1,0 +1,86 @@
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ehrgen.data.readers import kinds
+from ehrgen.data.readers.quality import ReaderError
+from ehrgen.data.settings import CohortSettings
+from ehrgen.release import meds as meds_writer
+from ehrgen.release import mimic3_tables
+from ehrgen.release.card import SOURCES
+from ehrgen.release.timeline import Timeline
+from tests.support.cohorts import cohort
+from tests.support.sources import NINE, write_mimic4, write_omop
+
+PATIENTS = cohort([["0389 4019", "486"], ["V3000"]], "FM", [60.0, 0.0])
+
+
+def source(kind: str, folder: Path) -> Path:
+    """The same two patients, or others, as each kind of source."""
+    timeline = Timeline.of(PATIENTS, np.random.default_rng(0))
+    match kind:
+        case "mimic3":
+            mimic3_tables.write(PATIENTS, timeline, folder)
+        case "mimic4":
+            write_mimic4(folder, NINE, below="hosp")
+        case "meds":
+            meds_writer.write(PATIENTS, timeline, "some", folder)
+        case "omop":
+            write_omop(folder)
+        case "nhds":
+            (folder / "file.txt").write_text((f"1101501{'1' * 20}0389-4019-".ljust(102, "-") + "1" * 48 + "\n") * 2)
+            return folder / "file.txt"
+        case "long":
+            (folder / "file.csv").write_text("patient,visit,code,sex,age\n1,1,0389,F,60\n")
+            return folder / "file.csv"
+        case "cohort":
+            PATIENTS.save(folder / "cohort")
+            return folder / "cohort"
+    return folder
+
+
+KINDS = [name for name in kinds.KINDS if name not in kinds.ALIKE]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_is_known_by_its_files_and_read(tmp_path, kind):
+    path = source(kind, tmp_path)
+    assert kinds.kind_of(path) == kind
+    found, _ = kinds.read(kind, path)
+    judged, _ = kinds.read_judged(path)
+    pd.testing.assert_frame_equal(found.diagnoses, judged.diagnoses)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_wrong_kind_says_which_it_seems_to_be(tmp_path, kind):
+    path = source(kind, tmp_path)
+    for wrong in set(kinds.KINDS) - {kind} - set(kinds.ALIKE):
+        with pytest.raises(ReaderError, match=f"seem to be {kinds.KINDS[kind].title}.*set cohort.source to {kind}"):
+            kinds.read(wrong, path)
+
+
+def test_mimic_iv_renamed_to_look_like_mimic_iii_is_known_by_the_version_of_its_codes(tmp_path):
+    folder = source("mimic3", tmp_path)
+    rows = pd.read_csv(folder / "DIAGNOSES_ICD.csv", dtype=str).assign(icd_version="10", ICD9_CODE="E1065")
+    rows.to_csv(folder / "DIAGNOSES_ICD.csv", index=False)
+    with pytest.raises(ReaderError, match="seem to be tables of MIMIC-IV, not tables of MIMIC-III"):
+        kinds.read("mimic3", folder)
+
+
+def test_what_is_nothing_known(tmp_path):
+    (tmp_path / "notes.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(ReaderError, match="neither of the kinds that can be read: tables of MIMIC-III, "):
+        kinds.read_judged(tmp_path / "notes.csv")
+    with pytest.raises(ReaderError, match="neither of the kinds"):
+        kinds.read_judged(tmp_path)
+    with pytest.raises(ReaderError, match="No such file"):
+        kinds.read_judged(tmp_path / "absent")
+
+
+def test_every_source_of_the_settings_has_a_reader_and_a_sentence_in_the_card():
+    named = set(get_args(CohortSettings.model_fields["source"].annotation))
+    assert named - {"simulated"} == set(kinds.KINDS) - {"cohort"}
+    assert named == set(SOURCES)

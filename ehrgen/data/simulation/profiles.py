@@ -17,6 +17,8 @@ from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 from scipy import sparse
 
+from ehrgen.data.indicator import indicator, membership
+
 P_MIN, P_MAX = 1e-12, 1 - 1e-6  # keeps log-odds finite; a code with P_MIN is never seen in practice
 
 
@@ -142,7 +144,7 @@ class Profiles:
         code = _pick(rates, profile[visit], rng.random(len(visit)))
         fits = self.allowed[strata[visit], code]
         shape = (len(profile), self.codes.shape[1])
-        return present(sparse.csr_array((np.ones(int(fits.sum())), (visit[fits], code[fits])), shape=shape))
+        return indicator(visit[fits], code[fits], shape)
 
     def without(self, forbidden: Bool[ndarray, " V"]) -> Self:
         """The mixture of the visits without these codes: conditioned on their absence."""
@@ -169,8 +171,7 @@ class Profiles:
 
 def merged(visits: sparse.csr_array, others: sparse.csr_array, rows: Int[ndarray, " n"]) -> sparse.csr_array:
     """The visits with `others` added at these rows; a code in both is there once."""
-    where = sparse.csr_array((np.ones(len(rows)), (rows, np.arange(len(rows)))), shape=(visits.shape[0], len(rows)))
-    return present(visits + where @ others)
+    return present(visits + membership(rows, visits.shape[0]) @ others)
 
 
 def present(visits: sparse.csr_array) -> sparse.csr_array:
@@ -192,8 +193,7 @@ def _pick(weights: Float[ndarray, "R C"], rows: Int[ndarray, " N"], u: Float[nda
 
 
 def _by_stratum(belong: Float[ndarray, "N K"], strata: Int[ndarray, " N"], n_strata: int) -> Float[ndarray, "strata K"]:
-    where = sparse.csr_array((np.ones(len(strata)), (strata, np.arange(len(strata)))), shape=(n_strata, len(strata)))
-    return np.asarray(where @ belong)
+    return np.asarray(membership(strata, n_strata) @ belong)
 
 
 def _first_guess(visits: sparse.csr_array, profiles: int, rng: np.random.Generator) -> Float[ndarray, "N K"]:

@@ -24,7 +24,7 @@ from ehrgen.metrics.table.suite import METRICS
 
 SIMULATOR = Path(__file__).resolve().parents[1] / "ehrgen/data/simulation/simulator.npz"
 PROFILES = 64
-FLOOR, FLIPPED = "floor", "flipped"
+FLOOR, FLIPPED, MISWRITTEN = "floor", "flipped", "miswritten"
 GENERATORS = tuple(generators.reference_generators(PROFILES))
 COPIERS = ("memoriser", "markov", "collapsed")  # the chain too begins each history with a training patient's visit
 HONEST = tuple(name for name in GENERATORS if name not in COPIERS)
@@ -61,6 +61,7 @@ VARIETY = {"coverage": 0.4, "effective_codes": 0.4, "unique_patients": 0.4, "c2s
 LINKS = {"pair_r2": 0.05, "pair_lift": 0.2, "persistence": 0.3, "tstr_auroc": 0.03, "tstr_next_auroc": 0.05}
 WITHIN_A_VISIT = {"pair_r2": 0.05, "pair_lift": 0.2, "tstr_auroc": 0.03}
 BETWEEN_VISITS = {"persistence": 0.3, "sequential_pair_r2": 0.03, "tstr_next_auroc": 0.1}
+UNIGRAMS = {"unigram_r2": 0.02, "odd_code_ratio": 1}
 SEXES = {"sex_violations": 0.4, "sex_probe": 0.1, "sex_contrast": 0.1, "cell_r2": 0.02}
 
 
@@ -77,7 +78,10 @@ def claims() -> Iterator[Claim]:
             yield Claim("which an honest generator does not", name, owner, most=least / 2)
     for name, least in VARIETY.items():
         yield Claim("twenty patients repeated have no variety and teach little", name, "collapsed", least=least)
-    yield Claim("independent codes pass unigrams", "unigram_r2", "independent_codes", most=0.02)
+    for name, most in UNIGRAMS.items():
+        yield Claim("independent codes pass unigrams", name, "independent_codes", most=most)
+    yield Claim("so does a rare code in a common one's place", "unigram_r2", MISWRITTEN, most=UNIGRAMS["unigram_r2"])
+    yield Claim("which is the oddest code", "odd_code_ratio", MISWRITTEN, least=UNIGRAMS["odd_code_ratio"])
     for name, least in LINKS.items():
         yield Claim("and fail whatever links codes", name, "independent_codes", least=least)
     for name, most in WITHIN_A_VISIT.items():
@@ -89,7 +93,7 @@ def claims() -> Iterator[Claim]:
 
 
 def cohorts(patients: int, seed: int) -> dict[str, Cohort]:
-    """Real patients as `train`, `heldout` and `floor`, the last with flipped sexes, and the generators' of `train`."""
+    """Real patients as `train`, `heldout` and `floor`, the last with two faults, and the generators' of `train`."""
     everybody = load(SIMULATOR).sample(3 * patients, np.random.default_rng(seed))
     parts = np.array_split(everybody.patients["patient_id"].to_numpy(), 3)
     train, heldout, fresh = (everybody.take(ids) for ids in parts)
@@ -97,7 +101,14 @@ def cohorts(patients: int, seed: int) -> dict[str, Cohort]:
         name: generate(train, patients, np.random.default_rng([seed, number]))
         for number, (name, generate) in enumerate(generators.reference_generators(PROFILES).items())
     }
-    return {"train": train, "heldout": heldout, FLOOR: fresh, FLIPPED: flipped(fresh, seed), **made}
+    return {
+        "train": train,
+        "heldout": heldout,
+        FLOOR: fresh,
+        FLIPPED: flipped(fresh, seed),
+        **made,
+        MISWRITTEN: miswritten(fresh),
+    }
 
 
 def flipped(original: Cohort, seed: int) -> Cohort:
@@ -108,13 +119,20 @@ def flipped(original: Cohort, seed: int) -> Cohort:
     return Cohort(original.patients.assign(sex=other), original.diagnoses)
 
 
+def miswritten(original: Cohort) -> Cohort:
+    """The cohort with a rare sibling, uncontrolled diabetes, in place of every third diabetes without complication."""
+    code = original.diagnoses["code"].to_numpy(dtype=object).copy()
+    code[np.flatnonzero(code == "25000")[::3]] = "25002"
+    return Cohort(original.patients, original.diagnoses.assign(code=pd.Series(code, dtype="str")))
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--patients", type=int, default=5000)
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args()
     made = cohorts(chosen.patients, chosen.seed)
-    owners = (FLOOR, *GENERATORS, FLIPPED)
+    owners = (FLOOR, *GENERATORS, FLIPPED, MISWRITTEN)
     found = {owner: evaluate(EvaluationData(made["heldout"], made[owner], made["train"])) for owner in owners}
     values = pd.DataFrame({owner: scores.metrics for owner, scores in found.items()}).reindex(METRICS)
     print(values.dropna(how="all").to_string(float_format="{:.4g}".format, na_rep="-"))

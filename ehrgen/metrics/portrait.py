@@ -22,12 +22,15 @@ from ehrgen.data.indicator import membership
 from ehrgen.metrics.cohorts import incidence, neighbours
 from ehrgen.metrics.cohorts.subgroups import SUBGROUPS, subgroup_of
 from ehrgen.metrics.evaluation import EvaluationData
+from ehrgen.metrics.families.fidelity import ODD_SMOOTHING
+from ehrgen.metrics.statistics.agreement import smoothed_ratio
 from ehrgen.metrics.table.scores import rounded
 
 Published = list[float | None]
 
 COMMONEST_CODES = 250  # of either side
 COMMONEST_CATEGORIES = 30
+ODD_CODES = 12  # of either direction
 CONDITIONED_CHAPTERS = 8
 MOST_VISITS, MOST_CODES = 10, 40  # the last bar holds what is beyond
 DISTANCE_STEPS = 20
@@ -43,6 +46,7 @@ def portrait(data: EvaluationData) -> dict[str, Any]:
         "patients": len(data),
         "chapters": [chapter.title for chapter in CHAPTERS],
         "codes": _codes(data, codes),
+        "odd_codes": _odd_codes(data, codes),
         "chapter_pairs": _pairs(data, icd9.chapter(codes), lambda k: CHAPTERS[k].title, len(CHAPTERS)),
         "category_pairs": _pairs(
             data, category, lambda k: f"{categories[k]} {icd9.title(categories[k])}", COMMONEST_CATEGORIES
@@ -83,6 +87,33 @@ def _codes(data: EvaluationData, codes: ndarray) -> dict[str, list]:
         "chapter": icd9.chapter(codes[chosen]).tolist(),
         **{side: published(share[side][chosen], hidden[side][chosen]) for side in cohorts},
     }
+
+
+def _odd_codes(data: EvaluationData, codes: ndarray) -> dict[str, dict[str, list]]:
+    """The codes farthest from real in either direction, the farthest first: patients with the code, and their ratio.
+
+    A ratio is (one count + 5) / (the other + 5): as many patients are on both sides. A count of 1 to 10 real patients
+    is None; its ratio is then what 10 would give, which it is at least.
+    """
+    cohorts = {"real": data.heldout, "synthetic": data.synthetic}
+    patients = {side: incidence.patient_codes(cohort, codes).sum(axis=0) for side, cohort in cohorts.items()}
+    hidden = {"real": small(patients["real"]), "synthetic": small(patients["synthetic"]) & data.copies}
+    most = {side: np.where(hidden[side], SMALLEST_SHOWN - 1, count) for side, count in patients.items()}
+    odd: dict[str, dict[str, list]] = {}
+    for direction, many, few in (("too_often", "synthetic", "real"), ("too_rarely", "real", "synthetic")):
+        ratio = smoothed_ratio(most[few], most[many], ODD_SMOOTHING)
+        ratio[hidden[many]] = 1.0
+        farthest = np.argsort(-ratio, kind="stable")[:ODD_CODES]
+        chosen = farthest[ratio[farthest] > 1]
+        odd[direction] = {
+            "code": codes[chosen].tolist(),
+            "title": icd9.titles(codes[chosen]).tolist(),
+            "ratio": [rounded(float(times)) for times in ratio[chosen]],
+            **{
+                side: [None if hidden[side][code] else int(patients[side][code]) for code in chosen] for side in cohorts
+            },
+        }
+    return odd
 
 
 def _pairs(data: EvaluationData, group: Int[ndarray, " V"], label: Callable[[int], str], most: int) -> dict[str, list]:

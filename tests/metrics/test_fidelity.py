@@ -40,6 +40,22 @@ def test_r2_without_variance_is_not_judged(name: str):
         getattr(fidelity, name)(same, same)
 
 
+def test_odd_code_ratio_by_hand():
+    # of 100 visits each 4019 is in 80 and 60, 4011 in 20 and 40; 4280 only in synthetic ones and 486 in 19 real ones
+    real = cohort([["4019"]] * 61 + [["4019 486"]] * 19 + [["4011"]] * 20)
+    synthetic = cohort([["4019"]] * 60 + [["4011"]] * 30 + [["4011 4280"]] * 10)
+    assert fidelity.odd_code_ratio(real, synthetic) == pytest.approx((40 + 5) / (20 + 5))
+    assert fidelity.odd_code_ratio(synthetic, real) == pytest.approx((40 + 5) / (20 + 5)), "too rarely is as odd"
+    twice = cohort([["4019", "4019"]] * 60 + [["4011", "4011"]] * 40)
+    assert fidelity.odd_code_ratio(real, twice) == pytest.approx((80 + 5) / 200 / ((20 + 5) / 100)), "shares of visits"
+
+
+def test_odd_codes_of_few_real_visits_or_patients_are_not_judged():
+    for real in (cohort([[f"40{number}"] for number in range(20, 50)]), cohort([["4019"] * 3] * 10 + [["486"]] * 10)):
+        with pytest.raises(NotJudged, match="no code is in 20 visits of 11 held-out patients"):
+            fidelity.odd_code_ratio(real, real)
+
+
 def test_pairs_need_a_visit_with_two_codes():
     with pytest.raises(NotJudged, match="or there is none"):
         fidelity.pair_r2(cohort([["4019"]]), cohort([["486"]]))

@@ -40,6 +40,28 @@ def test_codes_of_ten_real_patients_have_no_share():
     assert dict(zip(codes["code"], codes["synthetic"], strict=True)) == {"4019": 0.5, "486": 0.5}
 
 
+def test_odd_codes_by_hand():
+    # of 40 patients 11 really have 4011, 33 synthetic ones do; 486 is in 20 real ones and none; 4280 in 10 and 39
+    real = [["4011 4019"]] * 11 + [["4019 486"]] * 19 + [["486 4280"]] + [["4280"]] * 9
+    synthetic = [["4011 4280 4019"]] * 30 + [["4011 4280"]] * 3 + [["4280"]] * 6 + [["4019"]]
+    odd = of(real, synthetic)["odd_codes"]
+    too_often, too_rarely = odd["too_often"], odd["too_rarely"]
+    assert too_often["code"] == ["4280", "4011", "4019"]
+    assert too_often["ratio"] == pytest.approx([44 / 15, 38 / 16, 36 / 35], abs=1e-3)
+    assert (too_often["real"], too_often["synthetic"]) == ([None, 11, 30], [39, 33, 31]), "10 patients are not shown"
+    assert too_rarely["code"] == ["486"] and too_rarely["ratio"] == [25 / 5]
+    assert (too_rarely["real"], too_rarely["synthetic"]) == ([20], [0])
+    assert too_rarely["title"] == ["Pneumonia, organism unspecified"]
+
+
+def test_odd_codes_do_not_depend_on_how_few_real_patients_there_are():
+    shown = [of([["4019 4280"]] * few + [["486"]] * 40, [["4019 486"]] * 40 + [["4280"]] * few) for few in (1, 10)]
+    assert [one["odd_codes"]["too_often"]["ratio"][0] for one in shown] == [3.0, 3.0]
+    assert shown[0]["odd_codes"]["too_often"]["real"][0] is None
+    hidden = of([["4019"]] * 10 + [["486"]] * 40, [["486"]] * 50)["odd_codes"]
+    assert "4019" not in hidden["too_rarely"]["code"], "its ratio would tell of 10 patients"
+
+
 def test_many_visits_of_few_patients_are_hidden_too():
     records = [["486", "486"]] * 10 + [["4019"]] * 30
     codes = of(records, records)["codes"]

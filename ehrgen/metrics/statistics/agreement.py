@@ -39,6 +39,16 @@ def r2_of_sums(residual: float, total: float, squares: float, size: int, what: s
     return float(1 - residual / variance)
 
 
+def smoothed_ratio(p: Num[ndarray, " V"], q: Num[ndarray, " V"], smoothing: float) -> Num[ndarray, " V"]:
+    """(q + smoothing) / (p + smoothing) of two lists of counts, so that a few cases of chance make no large ratio.
+
+    Example:
+        >>> smoothed_ratio(np.array([20, 0]), np.array([145, 1]), 5).tolist()
+        [6.0, 1.2]
+    """
+    return (q + smoothing) / (p + smoothing)
+
+
 def correlation(x: Num[ndarray, " V"], y: Num[ndarray, " V"], what: str) -> float:
     """Pearson's correlation, -1 to 1.
 

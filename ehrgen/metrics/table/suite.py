@@ -96,6 +96,7 @@ METRICS: dict[str, Metric] = {
     "unigram_rmse": Metric("fidelity", "share", 0.0, 1.0, "lower", 0.0, 100, HALO),
     "unigram_log_r2": Metric("fidelity", "R2", -INF, 1.0, "higher", 1.0, 100, HALO),
     "unigram_js": Metric("fidelity", "bits", 0.0, 1.0, "lower", 0.0, 100, JS),
+    "odd_code_ratio": Metric("fidelity", "ratio", 1.0, INF, "lower", 1.0, 500, "ratio of counts"),
     "pair_r2": Metric("fidelity", "R2", -INF, 1.0, "higher", 1.0, 3000, HALO, headline=True, floor_at_least=0.5),
     "pair_lift": Metric(
         "association", "correlation", -1.0, 1.0, "higher", 1.0, 1000, SPEARMAN, headline=True, floor_at_least=0.5

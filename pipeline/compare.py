@@ -11,7 +11,9 @@ from ehrgen.findings.statistics.costs import costs
 from ehrgen.findings.statistics.history import mean_of_final_epochs
 from ehrgen.findings.statistics.results import Results
 from ehrgen.findings.text.ablation_md import report
+from ehrgen.findings.text.summary import summary
 from ehrgen.findings.verdicts.losses import verdicts
+from ehrgen.learning.endpoints import primary
 from ehrgen.variants import AblationSettings
 
 REPORTS = Path("reports")
@@ -22,13 +24,16 @@ def main() -> None:
     folders = (REPORTS / "runs", REPORTS / "history", REPORTS / "manifests", REPORTS / "anchors")
     results = Results.read(settings, *folders)
     objectives = {name: mean_of_final_epochs(by_seed.values()) for name, by_seed in results.histories.items()}
-    margins = json.loads((REPORTS / "margins.json").read_text(encoding="utf-8"))["standard_error"]
-    ablation = compare(results.runs, results.anchors, margins, settings.run, settings.seeds, settings.reference)
+    resolution = json.loads((REPORTS / "margins.json").read_text(encoding="utf-8"))["standard_error"]
     changed = changes(load_yaml(Path("resolved.yaml"))["effective"], settings.reference)
+    endpoints = {variant: primary(changed.get(variant, {})) for variant in settings.run}
+    of_ablation = (settings.run, settings.seeds, settings.reference)
+    ablation = compare(results.runs, results.anchors, resolution, endpoints, *of_ablation)
     with replacing(REPORTS / "variants") as folder:
         for variant in filter(results.runs.get, settings.run):
             write_json(ablation.headline(variant), folder / f"{variant}.json", sort_keys=True)
-    write_json({**ablation.content(), "objectives": objectives}, REPORTS / "ablation.json", sort_keys=True)
+    content = {**ablation.content(), "objectives": objectives, "summary": summary(ablation)}
+    write_json(content, REPORTS / "ablation.json", sort_keys=True)
     cost = costs(results.manifests, settings.reference)
     write_text(report(ablation, objectives, changed, verdicts(results.traces), cost), REPORTS / "ablation.md")
 

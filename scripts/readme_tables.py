@@ -53,8 +53,8 @@ def results(content: dict[str, Any]) -> str:
     for anchor in sorted(content["anchors"], key=lambda name: name != FLOOR):
         row = {name: {"mean": value, "seeds": 1} for name, value in content["anchors"][anchor].items()}
         shown = {name: _shown(name, row, ()) for name in metrics}
-        for name in row.keys() & content["margins"].keys() & shown.keys() if anchor == FLOOR else ():
-            shown[name] = bracketed(row[name]["mean"], content["margins"][name])
+        for name in row.keys() & content["resolution"].keys() & shown.keys() if anchor == FLOOR else ():
+            shown[name] = bracketed(row[name]["mean"], content["resolution"][name])
         rows.append([f"*{anchor}*", *shown.values()])
     return table(["", *metrics], rows) + "\n"
 

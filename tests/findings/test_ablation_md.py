@@ -1,4 +1,4 @@
-from ehrgen.findings.statistics.comparison import compare
+from ehrgen.findings.statistics.comparison import Ablation, compare
 from ehrgen.findings.statistics.costs import TrainingCost
 from ehrgen.findings.statistics.intervals import Estimate
 from ehrgen.findings.text.ablation_md import report
@@ -19,13 +19,18 @@ RUNS = {
     "same": {0: run(0.91, **VACUOUS), 1: run(0.90, **VACUOUS), 2: run(0.93, **VACUOUS)},
 }
 ANCHORS = {"collapsed": run(0.1), "floor": run(1.0), "independent_codes": run(0.8)}
-MARGINS = {"coverage": 0.04}
+RESOLUTION = {"coverage": 0.04}
+ENDPOINTS = {name: {"coverage": ["cooccur may harm"]} for name in ("worse", "same")}
 OBJECTIVES = {"base": {"lm": {"value": 2.5, "weight": 1.0}, "sex": {"value": 0.25}}, "worse": {}, "same": {}}
 CHANGED = {"worse": {"loss.age": 0.0}, "same": {}}
 
 
+def compared(runs=RUNS, anchors=ANCHORS, seeds=(0, 1, 2), reference="base") -> Ablation:
+    return compare(runs, anchors, RESOLUTION, ENDPOINTS, list(runs), seeds, reference)
+
+
 def text(runs=RUNS, anchors=ANCHORS, seeds=(0, 1, 2), reference="base") -> str:
-    return report(compare(runs, anchors, MARGINS, list(runs), seeds, reference), OBJECTIVES, CHANGED, {}, {})
+    return report(compared(runs, anchors, seeds, reference), OBJECTIVES, CHANGED, {}, {})
 
 
 def row(start: str, after: str, whole: str) -> list[str]:
@@ -44,20 +49,19 @@ def test_means_with_the_anchors_below():
     assert owners == ["", "base", "worse", "same", "*floor*", "*collapsed*", "*independent_codes*"]
 
 
-def test_differences_are_marked_and_counted():
+def test_primary_endpoints_with_margin_and_outcome():
     whole = text()
-    part = whole[whole.index("## Differences") : whole.index("## Skill")]
-    collapse = part[part.index("coverage") :]
+    assert row("coverage =", "\n**worse**\n", whole)[1:3] == ["-0.400 ± 0.025", "± 0.02"]
+    assert row("coverage =", "\n**worse**\n", whole)[-1] == "differs"
+    assert row("coverage =", "\n**same**\n", whole)[-1] == "undecided: about 5 seeds"
+    collapse = whole[whole.index("### All differences") :]
     assert row("worse", "coverage", collapse)[0] == "-0.400 ± 0.025 *"
-    assert row("same", "coverage", collapse)[0] == "+0.003 ± 0.029 ≈"
-    assert row("*margin*", "coverage", collapse)[0] == "± 0.04"
-    assert "Of 2 differences: 1 differs (*), 0 slight (*≈), 1 equivalent (≈), 0 undecided." in whole
+    assert row("*margin*", "coverage", collapse)[0] == "± 0.02"
 
 
 def test_equal_runs_are_no_finding():
     whole = text({"base": RUNS["base"], "same": RUNS["base"]})
-    assert "Of 1 differences: 0 differs (*), 0 slight (*≈), 1 equivalent (≈), 0 undecided." in whole
-    assert "+0 ± 0 ≈" in whole
+    assert row("coverage =", "\n**same**\n", whole)[1:] == ["+0 ± 0", "± 0.02", "1", "equivalent"]
 
 
 def test_skill_variants_objectives_and_words():
@@ -93,7 +97,7 @@ def test_a_reference_without_results_leaves_the_rest():
 
 
 def test_everything_may_be_missing_but_one_run():
-    whole = report(compare({"base": {0: run(1)}}, {}, {}, ["base"], [0], "base"), {"base": {}}, {}, {}, {})
+    whole = report(compare({"base": {0: run(1)}}, {}, {}, {}, ["base"], [0], "base"), {"base": {}}, {}, {}, {})
     assert "Needs the anchors floor and independent_codes." in whole
     assert whole.count("No history of training was found.") == 2
     assert "No manifest of a training was found." in whole
@@ -105,8 +109,7 @@ def test_verdicts_count_seeds_that_disagree_and_costs_are_per_step():
         "base": TrainingCost(Estimate.of([20.0, 22.0]), Estimate.of([50.0, 50.0]), Estimate.of([1.0, 1.0])),
         "worse": TrainingCost(Estimate.of([30.0]), None, None),
     }
-    found = compare(RUNS, ANCHORS, MARGINS, list(RUNS), (0, 1, 2), "base")
-    whole = report(found, OBJECTIVES, CHANGED, verdicts | {"worse": {}}, costs)
+    whole = report(compared(), OBJECTIVES, CHANGED, verdicts | {"worse": {}}, costs)
     assert row("base", "## Verdicts", whole) == ["healthy", "leaky (2 of 3)"]
     assert row("worse", "## Verdicts", whole) == ["–", "–"]
     assert row("base", "## Cost", whole) == ["21 ± 13", "50 ± 0", "1 ± 0"]

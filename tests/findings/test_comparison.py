@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from ehrgen.findings.statistics.comparison import COMPARED, SHOWN, ComparisonError, changes, compare, skill
+from ehrgen.findings.statistics.comparison import COMPARED, SHOWN, Ablation, ComparisonError, changes, compare, skill
 from ehrgen.findings.statistics.intervals import Estimate
 from ehrgen.metrics.table.scores import Scores
 from ehrgen.metrics.table.suite import HEADLINE, METRICS
@@ -17,12 +17,16 @@ RUNS = {
     "less": {0: scores(coverage=0, pair_r2=9), 1: scores(coverage=2, pair_r2=9)},
 }
 ANCHORS = {"floor": scores(coverage=2, pair_r2=1), "independent_codes": scores(coverage=1, pair_r2=0)}
-MARGINS = {"coverage": 0.5, "pair_r2": 0.1}
+RESOLUTION = {"coverage": 0.5, "pair_r2": 0.1}
 VARIANTS = {"base": 0, "less": 1}
 
 
+def compared(runs=RUNS, anchors=ANCHORS, variants=("base", "less"), seeds=(0, 1), endpoints=None) -> Ablation:
+    return compare(runs, anchors, RESOLUTION, endpoints or {}, variants, seeds, "base")
+
+
 def test_means_and_paired_differences_by_hand():
-    found = compare(RUNS, ANCHORS, MARGINS, ["base", "less"], [0, 1], "base")
+    found = compared()
     assert found.estimates["base"]["coverage"].mean == 2
     half = pytest.approx(12.7062, abs=1e-4)  # t of one degree of freedom x sd sqrt(2) / sqrt(2)
     assert found.estimates["base"]["pair_r2"].half_width == half
@@ -36,13 +40,13 @@ def test_means_and_paired_differences_by_hand():
 
 def test_headline_is_flat_and_short():
     everything = {"base": {0: scores(**dict.fromkeys(METRICS, 0.123456))}}
-    written = compare(everything, ANCHORS, MARGINS, ["base"], [0], "base").headline("base")
+    written = compared(everything, variants=["base"], seeds=[0]).headline("base")
     assert tuple(written) == HEADLINE
     assert set(written.values()) == {0.1235}
 
 
 def test_content_is_json_without_empty_values():
-    content = compare(RUNS, ANCHORS, MARGINS, ["base", "less", "absent"], [0, 1], "base").content()
+    content = compared(variants=["base", "less", "absent"]).content()
     assert "null" not in json.dumps(content, allow_nan=False)
     assert content["variants"]["less"]["coverage"] == {
         "mean": 1.0, "seeds": 2, "low": -11.71, "high": 13.71, "half_width": 12.71,
@@ -51,13 +55,13 @@ def test_content_is_json_without_empty_values():
 
 
 def test_only_the_ablation_is_compared():
-    found = compare(RUNS | {"old": RUNS["base"]}, ANCHORS, MARGINS, ["base"], [0, 1], "base")
+    found = compared(RUNS | {"old": RUNS["base"]}, variants=["base"])
     assert found.estimates.keys() == {"base"} and found.differences == {}
 
 
 def test_a_metric_missing_in_one_seed_has_the_others():
     runs = {"base": {0: scores(coverage=1), 1: scores(not_judged={"coverage": "why"})}, "less": RUNS["less"]}
-    found = compare(runs, ANCHORS, MARGINS, ["base", "less"], [0, 1], "base")
+    found = compared(runs)
     assert found.estimates["base"]["coverage"] == Estimate(1.0, None, 1)
     assert found.differences["less"]["coverage"] == Estimate(-1.0, None, 1)
     assert found.remarks == ["coverage: why (base (seed 1))"]
@@ -65,30 +69,34 @@ def test_a_metric_missing_in_one_seed_has_the_others():
 
 def test_no_run_at_all_is_an_error():
     with pytest.raises(ComparisonError, match="dvc repro"):
-        compare({}, ANCHORS, MARGINS, ["base"], [0], "base")
+        compared({})
 
 
-def test_differences_are_judged_together():
-    found = compare(RUNS, ANCHORS, {"coverage": 2.0}, ["base", "less"], [0, 1], "base")
+def test_endpoints_are_primary_and_all_else_is_exploratory():
+    found = compared(endpoints={"less": {"coverage": ["cooccur may harm"]}})
     judged = found.significance["less"]
-    assert (judged["coverage"].outcome, judged["pair_r2"].outcome) == ("slight", "undecided")
+    assert (judged["coverage"].outcome, judged["coverage"].family) == ("differs", "primary")
+    assert (judged["pair_r2"].outcome, judged["pair_r2"].family) == ("undecided", "exploratory")
     written = found.content()
     assert written["difference_from_reference"]["less"]["coverage"] == {
-        "mean": -1.0, "low": -1.0, "high": -1.0, "half_width": 0.0, "seeds": 2, "mark": "slight", "p_holm": 0.0,
+        "mean": -1.0, "low": -1.0, "high": -1.0, "half_width": 0.0, "seeds": 2, "outcome": "differs",
+        "family": "primary", "p_corrected": 0.0, "endpoint_of": ["cooccur may harm"],
     }  # fmt: skip
-    assert written["margins"] == {"coverage": 2.0}
+    assert written["difference_from_reference"]["less"]["pair_r2"]["seeds_to_decide"] == judged["pair_r2"].seeds > 2
+    assert written["equivalence_margins"] == {"coverage": 0.1, "pair_r2": 0.1}, "a tenth of the gap of 1"
+    assert written["resolution"] == RESOLUTION
 
 
 def test_the_spread_of_a_metric_is_not_compared():
     name = "tstr_auroc_half_width"
-    assert name in SHOWN and name not in COMPARED
+    assert name in SHOWN and name not in COMPARED and "mmd_p" not in COMPARED
     runs = {variant: {seed: scores(**{name: seed + shift}) for seed in (0, 1)} for variant, shift in VARIANTS.items()}
-    assert compare(runs, ANCHORS, {}, list(runs), [0, 1], "base").significance == {"less": {}}
+    assert compared(runs).significance == {"less": {}}
 
 
 def test_what_the_floor_cannot_judge_is_withdrawn():
     anchors = ANCHORS | {"floor": scores(coverage=2, pair_r2=0.3)}
-    found = compare(RUNS, anchors, MARGINS, ["base", "less"], [0, 1], "base")
+    found = compared(anchors=anchors)
     assert all("pair_r2" not in row for row in (*found.estimates.values(), *found.anchors.values()))
     assert found.remarks == [
         "pair_r2: floor too low to judge: two real samples of 10 patients reach 0.3, and 0.5 is the least; "
@@ -99,7 +107,7 @@ def test_what_the_floor_cannot_judge_is_withdrawn():
 def test_vacuous_rates_are_named():
     empty = scores(not_judged={"sex_violations": "vacuous: no synthetic code carries a rule on sex"})
     runs = {"base": {0: empty, 1: empty}, "less": {0: empty, 1: scores(sex_violations=0)}}
-    found = compare(runs, {"collapsed": empty}, {}, ["base", "less"], [0, 1], "base")
+    found = compared(runs, {"collapsed": empty})
     assert found.vacuous == {"base": ["sex_violations"], "collapsed": ["sex_violations"]}
 
 

@@ -29,8 +29,8 @@ def test_verdicts_with_evidence_then_claims():
     assert "1 supported, 1 refuted, 0 undecided" in text and text.index("## Claims") > text.index("### dead")
     rows = [[part.strip() for part in line.split("|")[1:-1]] for line in text.splitlines() if "covers" in line]
     assert rows[:2] == [
-        ["1. covers (line 7)", "supported", "0.5 ± 0", "≥ 0.4"],
-        ["2. covers (line 7)", "refuted", "0.5 ± 0", "≥ 0.6"],
+        ["1. covers (line 7)", "supported", "0.5 ± 0", "≥ 0.4", ""],
+        ["2. covers (line 7)", "refuted", "0.5 ± 0", "≥ 0.6", ""],
     ]
     assert "1. coverage of a; why\n" in text
 

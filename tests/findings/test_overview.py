@@ -22,10 +22,9 @@ def ablation() -> dict:
     }
     weighted = {"value": 1.0, "weight": 1.0, "share": 0.28, "grad_share": 0.0}
     objectives = {"base": {"lm": weighted, "cooccur": weighted}, "worse": {"cooccur": weighted | {"weight": 0.0}}}
-    return {
-        **compare(runs, {"floor": FLOOR}, {"coverage": 0.1}, list(runs), SEEDS, "base").content(),
-        "objectives": objectives,
-    }
+    endpoints = {name: {"coverage": ["cooccur may harm"]} for name in ("worse", "one")}
+    content = compare(runs, {"floor": FLOOR}, {"coverage": 0.1}, endpoints, list(runs), SEEDS, "base").content()
+    return {**content, "objectives": objectives}
 
 
 def test_value_and_pull_are_a_pair_of_dots(ablation: dict):
@@ -45,14 +44,14 @@ def test_quality_marks_what_differs(ablation: dict):
     assert {one["href"] for one in found.all("a")} == {"#variant-base", "#variant-worse", "#variant-one"}
 
 
-def test_effects_name_who_differs_and_in_what(ablation: dict):
-    text = overview.effects(ablation, ["base", "worse", "one"])
-    assert text.startswith("In the headline metrics, differences from base beyond chance: worse (coverage")
-    assert "; none for one; of " in text
-    ablation["difference_from_reference"]["worse"]["coverage"]["mark"] = "equivalent"
-    counted = overview.effects(ablation, ["base", "worse"])
-    assert "beyond chance: none; of " in counted and "of 12, 12 are no effect and 0 undecided" in counted
-    assert overview.effects(ablation, ["base"]) == "Nothing is compared with base."
+def test_primary_endpoints_are_listed_with_what_would_decide_them(ablation: dict):
+    found = Reading(overview.primary(ablation))
+    assert len(found.all("tr")) == 1 + 1, "one endpoint of one variant; `one` has no interval"
+    for word in ("worse", "coverage", "cooccur may harm", "-0.4 ± 0", "± 0.01", "differs *"):
+        assert word in found.text
+    ablation["difference_from_reference"]["worse"]["coverage"] |= {"outcome": "undecided", "seeds_to_decide": 9}
+    assert "undecided: about 9 seeds" in Reading(overview.primary(ablation)).text
+    assert not Reading(overview.primary(ablation | {"difference_from_reference": {}})).all("table")
 
 
 def test_the_same_in_numbers(ablation: dict):

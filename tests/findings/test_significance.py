@@ -1,11 +1,14 @@
 """Holm by hand and its contract; each outcome from its interval and margin."""
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from statsmodels.stats.multitest import multipletests
 
 from ehrgen.findings.statistics.intervals import Estimate
-from ehrgen.findings.statistics.significance import SIGNS, holm, significance
+from ehrgen.findings.statistics.significance import OUTCOMES, false_discovery, holm, significance
 
 P_VALUES = st.dictionaries(st.integers(0, 30), st.floats(0, 1), min_size=1, max_size=12)
 
@@ -25,6 +28,24 @@ def test_holm_is_between_p_and_bonferroni_and_keeps_the_order(p_values: dict[int
     assert [corrected[key] for key in in_order] == sorted(corrected.values())
 
 
+@given(P_VALUES)
+def test_corrections_equal_statsmodels(p_values: dict[int, float]):
+    names, given_p = list(p_values), list(p_values.values())
+    for ours, theirs in ((holm, "holm"), (false_discovery, "fdr_bh")):
+        corrected = ours(p_values)
+        assert [corrected[name] for name in names] == pytest.approx(multipletests(given_p, method=theirs)[1])
+
+
+CLEAR, NOISE, SAME = Estimate.of([1.0, 1.3, 0.8]), Estimate.of([0.1, -0.2, 0.3]), Estimate.of([0.0, 0.0, 0.0])
+X = ("variant", "x")
+
+
+def judged(difference: Estimate, others: Sequence[Estimate] = (), margin: float = 0.0, primary: bool = True):
+    """What x is among others of its variant: all of them endpoints, or none."""
+    differences = {X: difference} | {("variant", str(place)): other for place, other in enumerate(others)}
+    return significance(differences, {X: margin}, differences if primary else [])[X]
+
+
 @pytest.mark.parametrize(
     ("difference", "margin", "outcome"),
     [
@@ -33,22 +54,38 @@ def test_holm_is_between_p_and_bonferroni_and_keeps_the_order(p_values: dict[int
         (Estimate.of([0.1, -0.1, 0.0, 0.1, -0.1]), 0.5, "equivalent"),
         (Estimate.of([0.1, -0.1, 0.0, 0.1, -0.1]), 0.05, "undecided"),
         (Estimate.of([3.0, -2.0, 1.0]), 0.5, "undecided"),
-        (Estimate.of([0.0, 0.0, 0.0]), 0.0, "equivalent"),
+        (SAME, 0.0, "equivalent"),
         (Estimate.of([0.5, 0.5, 0.5]), 0.1, "differs"),
     ],
 )
-def test_each_outcome(difference: Estimate, margin: float, outcome: str):
-    judged = significance({"x": difference}, {"x": margin})["x"]
-    assert judged.outcome == outcome and judged.outcome in SIGNS
-    assert judged.differs == (outcome in ("differs", "slight"))
+@pytest.mark.parametrize("primary", [True, False])
+def test_each_outcome(difference: Estimate, margin: float, outcome: str, primary: bool):
+    found = judged(difference, margin=margin, primary=primary)
+    assert found.outcome == outcome and found.outcome in OUTCOMES
+    assert found.differs == (outcome in ("differs", "slight"))
+    assert found.family == ("primary" if primary else "exploratory")
+    assert found.seeds is None or outcome == "undecided"
 
 
 def test_one_seed_has_no_outcome():
-    assert significance({"x": Estimate.of([4.0])}, {"x": 9.0}) == {}
+    assert significance({X: Estimate.of([4.0])}, {X: 9.0}, [X]) == {}
 
 
-def test_many_looks_cost_a_mark_and_equal_variants_are_no_looks():
-    strong, noise, same = Estimate.of([1.0, 1.3, 0.8]), Estimate.of([0.1, -0.2, 0.3]), Estimate.of([0.0, 0.0, 0.0])
-    assert significance({"x": strong}, {})["x"].outcome == "differs"
-    assert significance({"x": strong, **dict.fromkeys(range(9), noise)}, {})["x"].outcome == "undecided"
-    assert significance({"x": strong, **dict.fromkeys(range(9), same)}, {})["x"].outcome == "differs"
+def test_many_looks_cost_an_outcome_and_equal_variants_are_no_looks():
+    assert judged(CLEAR).outcome == "differs"
+    assert judged(CLEAR, [NOISE] * 9).outcome == "undecided"
+    assert judged(CLEAR, [SAME] * 9).outcome == "differs"
+
+
+def test_families_do_not_cost_each_other():
+    """Nine noisy endpoints of another variant, or nine metrics that are no endpoints, leave the endpoint as it is."""
+    for others in ({("other", str(n)): NOISE for n in range(9)}, {("variant", str(n)): NOISE for n in range(9)}):
+        primary = [X, *(key for key in others if key[0] == "other")]
+        assert significance({X: CLEAR, **others}, {}, primary)[X].outcome == "differs"
+
+
+def test_what_is_undecided_says_how_many_seeds_would_decide():
+    alone, among_many = judged(CLEAR, [NOISE] * 2), judged(CLEAR, [NOISE] * 9)
+    assert alone.outcome == among_many.outcome == "undecided"
+    assert 3 < alone.seeds < among_many.seeds
+    assert judged(Estimate.of([0.001, -1.0, 1.0]), margin=0.01).seeds is None, "out of reach"

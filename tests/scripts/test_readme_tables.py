@@ -12,7 +12,7 @@ CONTENT = {
         "base": {"pair_r2": {"mean": 0.7, "half_width": 0.02, "seeds": 3}, "coverage": {"mean": 0.9, "seeds": 1}},
     },
     "anchors": {"memoriser": {"pair_r2": 0.79}, "floor": {"pair_r2": 0.8, "sex_violations": 0.0, "coverage": 1.0}},
-    "margins": {"coverage": 0.04},
+    "resolution": {"coverage": 0.04},
     "vacuous": {"bare": ["sex_violations"]},
 }
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from ehrgen.findings.statistics.history import History, Trace, Traces
+from ehrgen.findings.statistics.history import FINAL_COLUMNS, History, Trace, Traces
 from ehrgen.findings.statistics.results import Results
 from ehrgen.metrics.table.scores import Scores
 from ehrgen.metrics.table.suite import METRICS
@@ -56,6 +56,14 @@ def training() -> Traces:
     }
 
 
+def history(traces: Traces) -> History:
+    """A history of these traces, with what its columns hold in the last epoch."""
+    last = {name: one.epochs[-1] for name, one in traces.items()}
+    return History(
+        traces, {name: {column: row[column] for column in FINAL_COLUMNS if column in row} for name, row in last.items()}
+    )
+
+
 def scores(**changed: float) -> Scores:
     """Every metric at 0.5, but for these."""
     return Scores(dict.fromkeys(METRICS, 0.5) | changed, {}, 3000)
@@ -66,7 +74,7 @@ def results(*variants: str) -> Results:
     manifest = {"parameters": {"all": 1000, "age_head": 1, "sex_head": 1}, "seconds": 110.0, "cpu_seconds": 100.0}
     return Results(
         runs={name: {seed: scores() for seed in SEEDS} for name in variants},
-        histories={name: {seed: History(training(), {}) for seed in SEEDS} for name in variants},
+        histories={name: {seed: history(training()) for seed in SEEDS} for name in variants},
         manifests={name: dict.fromkeys(SEEDS, manifest) for name in variants},
         anchors={"floor": Scores(dict.fromkeys(METRICS, 1.0), {}, 3000)},
     )

@@ -6,9 +6,11 @@ from ehrgen.findings.page.inputs import Sources
 from ehrgen.findings.statistics.comparison import compare
 from ehrgen.findings.statistics.history import FINAL_COLUMNS
 from ehrgen.findings.text.findings_md import content
+from ehrgen.findings.text.summary import summary
 from ehrgen.findings.verdicts.claims import judge
 from ehrgen.findings.verdicts.loss_analysis import ANALYSIS, EXPECTED
 from ehrgen.findings.verdicts.losses import diagnose
+from ehrgen.learning.endpoints import primary
 from ehrgen.metrics.table.scores import Scores
 from ehrgen.metrics.table.suite import METRICS
 from tests.support.findings import SEEDS, results
@@ -52,7 +54,7 @@ MANIFEST = {
 }
 
 
-MARGINS = dict.fromkeys(METRICS, 0.05)
+RESOLUTION = dict.fromkeys(METRICS, 0.05)
 
 
 def sources(*variants: str, **changed: Any) -> Sources:
@@ -64,11 +66,10 @@ def sources(*variants: str, **changed: Any) -> Sources:
     objectives = {name: dict.fromkeys(("lm", "age", "sex", "cooccur"), row) for name in names}  # nobody writes to it
     verdicts = {name: diagnose(of_seed.values()) for name, of_seed in found.traces.items()}
     judged = [[judge(claim, found) for claim in claims] for claims in (ANALYSIS, EXPECTED)]
+    endpoints = {name: primary({"loss.cooccur": 0}) for name in names[1:]}
+    ablation = compare(found.runs, anchors, RESOLUTION, endpoints, names, SEEDS, names[0])
     parts = {
-        "ablation": {
-            **compare(found.runs, anchors, MARGINS, names, SEEDS, names[0]).content(),
-            "objectives": objectives,
-        },
+        "ablation": {**ablation.content(), "objectives": objectives, "summary": summary(ablation)},
         "findings": content(verdicts, *judged),
         "quality": {"source": "simulated", "cohort": {"patients": 12000}},
         "traces": found.traces,

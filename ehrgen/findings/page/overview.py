@@ -1,16 +1,15 @@
 """All variants at one glance: what each loss weighs and pulls, and how good the patients are."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ehrgen.findings.page.axes import Linear, Log, around, without_outliers, x_axis
 from ehrgen.findings.page.html import Markup, el, joined, picture
-from ehrgen.findings.statistics.comparison import INDEPENDENT
 from ehrgen.findings.statistics.intervals import Estimate
+from ehrgen.findings.statistics.margins import INDEPENDENT
 from ehrgen.findings.statistics.results import FLOOR
-from ehrgen.findings.statistics.significance import DIFFERS, EQUIVALENT, SIGNS, SLIGHT, UNDECIDED
-from ehrgen.findings.text.tables import ARROWS, NOTHING, cell, percent
+from ehrgen.findings.statistics.significance import DIFFERS, EQUIVALENT, EXPLORATORY, PRIMARY, SLIGHT, UNDECIDED
+from ehrgen.findings.text.tables import ARROWS, NOTHING, about, cell, percent, sign
 from ehrgen.metrics.table.suite import HEADLINE, METRICS
 
 AblationJson = Mapping[str, Any]  # the content of reports/ablation.json
@@ -91,12 +90,12 @@ def _quality_row(ablation: AblationJson, variants: Sequence[str], names: Sequenc
         for row, variant in enumerate(variants):
             if estimate := estimates[variant]:
                 y, outcome = head + ROW * (row + 0.5), _outcome(ablation, variant, name)
-                parts.append(_estimate(x, y, f"{variant}, {name}", estimate, outcome))
+                parts.append(_estimate(x, y, f"{variant}, {name}", estimate, *outcome))
     return picture(NAMES + METRIC * IN_A_ROW, bottom + 26, "Headline metrics by variant", *parts)
 
 
 def numbers(ablation: AblationJson, variants: Sequence[str]) -> Markup:
-    """The same in numbers: a row a metric, with the mark of the paired difference from the reference."""
+    """The same in numbers: a row a metric, with the sign of the paired difference from the reference."""
     columns = ("", *variants, FLOOR, INDEPENDENT)
     head = el("tr", *(el("th", column, scope="col", class_="number") for column in columns))
     rows = []
@@ -116,40 +115,54 @@ def numbers(ablation: AblationJson, variants: Sequence[str]) -> Markup:
     return el("table", el("thead", head), el("tbody", *rows))
 
 
-def effects(ablation: AblationJson, variants: Sequence[str]) -> str:
-    """Which variants differ from the reference, and in what, beyond what training seeds alone explain."""
-    differing: list[str] = []
-    rest: list[str] = []
-    total = Counter[str]()
-    for variant in variants:
-        if variant != ablation["reference"]:
-            judged = [name for name in HEADLINE if name in ablation["variants"].get(variant, {})]
-            outcomes = {name: _outcome(ablation, variant, name) for name in judged}
-            total.update(outcomes.values())
-            named = [name for name, outcome in outcomes.items() if outcome in (DIFFERS, SLIGHT)]
-            (differing if named else rest).append(f"{variant} ({', '.join(named)})" if named else variant)
-    if not total:
-        return f"Nothing is compared with {ablation['reference']}."
-    parts = [f"differences from {ablation['reference']} beyond chance: {'; '.join(differing) or 'none'}"]
-    parts += [f"none for {', '.join(rest)}"] if differing and rest else []
-    counted = f"of {total.total()}, {total[EQUIVALENT]} are no effect and {total[UNDECIDED]} undecided"
-    return f"In the headline metrics, {'; '.join(parts)}; {counted}."
+def primary(ablation: AblationJson) -> Markup:
+    """What every variant was to be judged by beforehand: the difference, the margin, and the outcome."""
+    words = ("variant", "endpoint", "which", "difference", "equivalence margin", "outcome")
+    head = el("tr", *(el("th", word, scope="col") for word in words))
+    rows = [
+        el(
+            "tr",
+            el("th", variant, scope="row"),
+            el("td", f"{name} {ARROWS[METRICS[name].better]}"),
+            el("td", ", ".join(difference["endpoint_of"])),
+            el("td", cell(_estimate_of(difference), signed=True), class_="number"),
+            el("td", _margin(ablation["equivalence_margins"].get(name)), class_="number"),
+            el("td", _outcome_of(difference)),
+        )
+        for variant, row in ablation["difference_from_reference"].items()
+        for name, difference in row.items()
+        if difference.get("family") == PRIMARY
+    ]
+    if not rows:
+        return el("p", "Nothing was compared: differences need two seeds that both variants have.", class_="note")
+    return el("table", el("thead", head), el("tbody", *rows))
+
+
+def _margin(margin: float | None) -> str:
+    return f"± {margin:.2g}" if margin else NOTHING
+
+
+def _outcome_of(difference: Mapping[str, Any]) -> str:
+    if difference["outcome"] != UNDECIDED:
+        return f"{difference['outcome']} {sign(difference['outcome'], PRIMARY)}"
+    return f"undecided: {about(difference.get('seeds_to_decide'))}"
 
 
 def _number(ablation: AblationJson, variant: str, name: str) -> str:
     estimate = ablation["variants"].get(variant, {}).get(name)
     if not estimate:
         return "vacuous" if name in ablation["vacuous"].get(variant, []) else NOTHING
-    return f"{_written(estimate)} {SIGNS[_outcome(ablation, variant, name)]}".rstrip()
+    return f"{cell(_estimate_of(estimate))} {sign(*_outcome(ablation, variant, name))}".rstrip()
 
 
-def _written(estimate: Mapping[str, float]) -> str:
-    return cell(Estimate(estimate["mean"], estimate.get("half_width"), int(estimate["seeds"])))
+def _estimate_of(written: Mapping[str, Any]) -> Estimate:
+    return Estimate(written["mean"], written.get("half_width"), int(written["seeds"]))
 
 
-def _outcome(ablation: AblationJson, variant: str, name: str) -> str:
-    """What the paired difference from the reference is; undecided where there is none."""
-    return ablation["difference_from_reference"].get(variant, {}).get(name, {}).get("mark", UNDECIDED)
+def _outcome(ablation: AblationJson, variant: str, name: str) -> tuple[str, str]:
+    """What the paired difference from the reference is, and its family; undecided where there is none."""
+    difference = ablation["difference_from_reference"].get(variant, {}).get(name, {})
+    return difference.get("outcome", UNDECIDED), difference.get("family", EXPLORATORY)
 
 
 def _ends(estimates: Sequence[Mapping[str, float]], marks: Sequence[float]) -> tuple[float, float]:
@@ -165,9 +178,10 @@ def _mark(x: Linear, anchor: str, value: float, top: float, bottom: float) -> Ma
     return el("path", title, d=f"M{x(value):.1f} {top}V{bottom}", class_=f"anchor {anchor.partition('_')[0]}")
 
 
-def _estimate(x: Linear, y: float, whose: str, estimate: Mapping[str, float], outcome: str) -> Markup:
+def _estimate(x: Linear, y: float, whose: str, estimate: Mapping[str, float], outcome: str, family: str) -> Markup:
     mean = estimate["mean"]
-    title = el("title", f"{whose}: {_written(estimate)}{NOTES[outcome]}")
+    note = f"{NOTES[outcome]}{' (exploratory)' if outcome != UNDECIDED and family == EXPLORATORY else ''}"
+    title = el("title", f"{whose}: {cell(_estimate_of(estimate))}{note}")
     if not x.low <= mean <= x.high:
         left = mean < x.low
         place, words = (x.start + 8, f"‹ {mean:.3g}") if left else (x.end - 8, f"{mean:.3g} ›")

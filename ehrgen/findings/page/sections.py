@@ -32,7 +32,7 @@ def glance(sources: Sources) -> Markup:
     """What differs from the reference, every verdict, and the tallies of the claims."""
     faults = verdicts.faults(sources.findings["objectives"], sources.ablation["reference"])
     return joined(
-        el("p", overview.effects(sources.ablation, sources.variants)),
+        el("p", sources.ablation["summary"]),
         el("ul", *(faults or [el("li", "No objective of any variant shows a fault.")]), class_="faults"),
         _figure(verdicts.matrix(sources.findings["objectives"], sources.variants, sources.objectives), "matrix"),
         el("h3", "Sentences of the loss analysis, judged by these runs"),
@@ -48,10 +48,14 @@ def weights(sources: Sources) -> Markup:
 
 
 def quality(sources: Sources) -> Markup:
-    """Headline metrics of all variants, and what could not be judged."""
+    """Primary endpoints, headline metrics of all variants, and what could not be judged."""
     remarks, table = sources.ablation["remarks"], overview.numbers(sources.ablation, sources.variants)
     listed = el("ul", *(el("li", remark) for remark in remarks))
     return joined(
+        el("h3", "Primary endpoints: what each variant was to be judged by"),
+        el("p", CAPTIONS["primary"]),
+        el("div", overview.primary(sources.ablation), class_="wide"),
+        el("h3", "Headline metrics"),
         _figure(overview.quality(sources.ablation, sources.variants), "quality"),
         el("details", el("summary", "The same in numbers"), el("div", table, class_="wide")),
         el("details", el("summary", f"Not judged, and why ({len(remarks)})"), listed) if remarks else None,

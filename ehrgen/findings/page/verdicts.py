@@ -6,7 +6,7 @@ from typing import Any
 
 from ehrgen.findings.page.html import Markup, el
 from ehrgen.findings.statistics.intervals import Estimate
-from ehrgen.findings.text.tables import NOTHING, cell
+from ehrgen.findings.text.tables import NOTHING, about, cell
 from ehrgen.findings.verdicts.claims import REFUTED, SUPPORTED, UNDECIDED
 from ehrgen.findings.verdicts.losses import HEALTHY, MEANINGS, RULES, UNCLEAR, shared_by
 
@@ -112,11 +112,13 @@ def _row(number: int, claim: Mapping[str, Any]) -> Markup:
     bounds = (("supported_from", "≥"), ("supported_to", "≤"))
     ends = [f"{word} {claim[name]:.3g}" for name, word in bounds if name in claim]
     reason = el("small", claim["reason"]) if claim.get("reason") else None
+    undecided = claim["verdict"] == UNDECIDED and "half_width" in claim
+    seeds = el("small", about(claim.get("seeds_to_decide"))) if undecided else None
     return el(
         "tr",
         el("td", str(number), class_="number"),
         el("th", claim["quote"], line, scope="row"),
-        el("td", pill(claim["verdict"])),
+        el("td", pill(claim["verdict"]), seeds),
         el("td", value, class_="number"),
         el("td", " and ".join(ends) or NOTHING, class_="number"),
         el("td", claim["measure"], el("small", claim["margin"]), reason),

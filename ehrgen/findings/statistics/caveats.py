@@ -37,11 +37,11 @@ def sizes(runs: Runs, anchors: Mapping[str, Scores]) -> list[str]:
     ]
 
 
-def margins_missing(anchors: Mapping[str, Scores], margins: Mapping[str, float]) -> list[str]:
+def resolution_missing(anchors: Mapping[str, Scores], resolution: Mapping[str, float]) -> list[str]:
     """A remark if there are anchors, but nothing is known of how they move from sample to sample."""
-    if not anchors or margins:
+    if not anchors or resolution:
         return []
-    return ["no margins: reports/margins.json is absent, so no difference counts as no effect; run `dvc repro`"]
+    return ["no standard error of the floor: reports/margins.json is empty; run `dvc repro`"]
 
 
 def blind(floor: Scores | None) -> dict[str, str]:

@@ -8,20 +8,21 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from ehrgen.findings.statistics.caveats import Runs, blind, margins_missing, missing, not_judged, sizes
+from ehrgen.findings.statistics.caveats import Runs, blind, missing, not_judged, resolution_missing, sizes
 from ehrgen.findings.statistics.intervals import Estimate, paired_difference
+from ehrgen.findings.statistics.margins import INDEPENDENT, equivalence_margins
 from ehrgen.findings.statistics.results import FLOOR
-from ehrgen.findings.statistics.significance import Significance, significance
+from ehrgen.findings.statistics.significance import Key, Significance, significance
 from ehrgen.metrics.table.scores import Scores, rounded
 from ehrgen.metrics.table.suite import HEADLINE, METRICS, VACUOUS
 
-INDEPENDENT = "independent_codes"  # the anchor of skill 0; the floor is that of skill 1
 SHOWN = tuple(name for name, metric in METRICS.items() if metric.headline or metric.beside in HEADLINE)
-COMPARED = tuple(name for name in SHOWN if name != f"{METRICS[name].beside}_half_width")
-"""What differences are judged of: the spread of a metric is no result."""
-
-Key = tuple[str, str]  # (variant, metric)
+COMPARED = tuple(
+    name for name, metric in METRICS.items() if not name.endswith("_half_width") and metric.unit != "p-value"
+)
+"""What differences are judged of: the spread of a metric is no result, nor is a p value."""
 Content = TypeVar("Content")
+Endpoints = Mapping[str, Mapping[str, Sequence[str]]]  # variant -> metric -> why it is a primary endpoint
 
 
 class ComparisonError(ValueError):
@@ -39,8 +40,10 @@ class Ablation:
         differences: Variant -> metric -> paired difference from the reference.
         skill: Variant -> metric -> 0 as independent codes, 1 as real patients.
         significance: Variant -> metric of COMPARED -> what the difference is.
+        endpoints: Variant -> metric -> why it is a primary endpoint of that comparison.
         anchors: Anchor -> metric -> value; `floor` is real patients against real patients.
-        margins: Metric -> equivalence margin: the standard error of the floor over samples of patients.
+        margins: Metric -> equivalence margin.
+        resolution: Metric -> standard error of the floor over samples of patients.
         vacuous: Variant or anchor -> rates that have no denominator anywhere.
         remarks: What is missing or not judged, and why; one sentence each.
     """
@@ -51,8 +54,10 @@ class Ablation:
     differences: dict[str, dict[str, Estimate]]
     skill: dict[str, dict[str, float]]
     significance: dict[str, dict[str, Significance]]
+    endpoints: Endpoints
     anchors: dict[str, dict[str, float]]
     margins: dict[str, float]
+    resolution: dict[str, float]
     vacuous: dict[str, list[str]]
     remarks: list[str]
 
@@ -73,25 +78,39 @@ class Ablation:
             },
             "skill": {variant: _rounded(values) for variant, values in self.skill.items()},
             "anchors": {anchor: _rounded(values) for anchor, values in self.anchors.items()},
-            "margins": _rounded(self.margins),
+            "equivalence_margins": _rounded(self.margins),
+            "resolution": _rounded(self.resolution),
             "vacuous": self.vacuous,
             "remarks": self.remarks,
         }
 
     def _outcome(self, variant: str, metric: str) -> dict[str, Any]:
         judged = self.significance[variant].get(metric)
-        return {"mark": judged.outcome, "p_holm": rounded(judged.p)} if judged else {}
+        if judged is None:
+            return {}
+        outcome = {"outcome": judged.outcome, "family": judged.family, "p_corrected": rounded(judged.p)}
+        reasons = self.endpoints.get(variant, {}).get(metric)
+        return (
+            outcome
+            | ({"endpoint_of": list(reasons)} if reasons else {})
+            | ({"seeds_to_decide": judged.seeds} if judged.seeds else {})
+        )
 
 
 def compare(
     runs: Runs,
     anchors: Mapping[str, Scores],
-    margins: Mapping[str, float],
+    resolution: Mapping[str, float],
+    endpoints: Endpoints,
     variants: Sequence[str],
     seeds: Sequence[int],
     reference: str,
 ) -> Ablation:
     """The comparison of these variants over these seeds; runs that are absent become remarks.
+
+    Args:
+        resolution: Metric -> standard error of the floor.
+        endpoints: Variant -> metric -> why it is a primary endpoint; what is not listed is exploratory.
 
     Raises:
         ComparisonError: If not one run is there.
@@ -103,44 +122,42 @@ def compare(
     values = long_table(runs, [name for name in METRICS if name not in unfit])
     estimates = regrouped({key: Estimate.of(list(by_seed.values())) for key, by_seed in values.items()}, variants)
     differences = paired_differences(values, reference)
-    looked_at = {key: difference for key, difference in differences.items() if key[1] in COMPARED}
-    margin_of = {key: margins[key[1]] for key in looked_at if key[1] in margins}
     anchor_values = {anchor: _without(unfit, scores.metrics) for anchor, scores in anchors.items()}
+    margins = equivalence_margins(anchor_values, {name: one.mean for name, one in estimates.get(reference, {}).items()})
+    judged = significance(
+        {key: difference for key, difference in differences.items() if key[1] in COMPARED},
+        {key: margins[key[1]] for key in differences if key[1] in margins},
+        {(variant, metric) for variant, reasons in endpoints.items() for metric in reasons},
+    )
     scores_of = {variant: list(by_seed.values()) for variant, by_seed in runs.items()}
     scores_of |= {anchor: [scores] for anchor, scores in anchors.items()}
     others = [variant for variant in variants if variant != reference]
+    of_anchors = [*sizes(runs, anchors), *resolution_missing(anchors, resolution)]
     return Ablation(
         reference=reference,
         patients=sorted({scores.patients for of_owner in scores_of.values() for scores in of_owner}),
         estimates=estimates,
         differences=regrouped(differences, others),
-        significance=regrouped(significance(looked_at, margin_of), others),
+        significance=regrouped(judged, others),
+        endpoints=endpoints,
         skill={variant: skill(estimates[variant], anchor_values) for variant in variants},
         anchors=anchor_values,
-        margins=_without(unfit, margins),
+        margins=margins,
+        resolution=_without(unfit, resolution),
         vacuous={owner: names for owner, of_owner in scores_of.items() if (names := vacuous_everywhere(of_owner))},
-        remarks=[
-            *missing(runs, seeds, reference),
-            *sizes(runs, anchors),
-            *margins_missing(anchors, margins),
-            *unfit.values(),
-            *not_judged(runs, anchors),
-        ],
+        remarks=[*missing(runs, seeds, reference), *of_anchors, *unfit.values(), *not_judged(runs, anchors)],
     )
 
 
 def long_table(runs: Runs, metrics: Iterable[str]) -> dict[Key, dict[int, float]]:
     """(variant, metric) -> seed -> value, for these metrics, where any seed has one."""
-    return {
-        (variant, metric): values
-        for metric in metrics
-        for variant, by_seed in runs.items()
-        if (
-            values := {
-                seed: by_seed[seed].metrics[metric] for seed in sorted(by_seed) if metric in by_seed[seed].metrics
-            }
-        )
-    }
+    table: dict[Key, dict[int, float]] = {}
+    for metric in metrics:
+        for variant, by_seed in runs.items():
+            for seed, scores in sorted(by_seed.items()):
+                if metric in scores.metrics:
+                    table.setdefault((variant, metric), {})[seed] = scores.metrics[metric]
+    return table
 
 
 def paired_differences(values: Mapping[Key, Mapping[int, float]], reference: str) -> dict[Key, Estimate]:

@@ -1,29 +1,39 @@
 """reports/ablation.md: metrics and differences a table a family, then verdicts, what each loss weighs, and cost."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ehrgen.findings.statistics.comparison import COMPARED, INDEPENDENT, SHOWN, Ablation
+from ehrgen.findings.statistics.comparison import SHOWN, Ablation
 from ehrgen.findings.statistics.costs import TrainingCost
 from ehrgen.findings.statistics.history import FINAL_COLUMNS
 from ehrgen.findings.statistics.intervals import Estimate
+from ehrgen.findings.statistics.margins import INDEPENDENT, OF_GAP, OF_VALUE, RATE
+from ehrgen.findings.statistics.power import POWER
 from ehrgen.findings.statistics.results import FLOOR
-from ehrgen.findings.statistics.significance import SIGNS, Significance
-from ehrgen.findings.text.tables import ARROWS, NOTHING, bracketed, cell, table
+from ehrgen.findings.statistics.significance import EXPLORATORY, PRIMARY, UNDECIDED, Significance
+from ehrgen.findings.text.summary import summary
+from ehrgen.findings.text.tables import ARROWS, NOTHING, about, bracketed, cell, percent, sign, table
 from ehrgen.findings.verdicts.losses import Verdicts, shared_by
 from ehrgen.metrics.table.suite import FAMILIES, HEADLINE, METRICS, VACUOUS
 
 LEGEND = f"""\
 Mean over training seeds ± half-width of the 95 % t interval. ↑ higher is better, ↓ lower is better, = as in
 real patients is best. *floor* is held-out real patients against other held-out real patients, in brackets its
-standard error over samples of patients; the rows below it are reference generators. {NOTHING} is not judged,
-see the end; a rate is {VACUOUS} where no code carries a rule. All metrics are in reports/ablation.json."""
+standard error over samples of patients, the resolution of the instrument; the rows below it are reference generators.
+{NOTHING} is not judged, see the end; a rate is {VACUOUS} where no code carries a rule. All metrics are in
+reports/ablation.json."""
+PRIMARY_WORDS = f"""\
+What each variant was to be judged by, declared beforehand with the objectives it changes
+(ehrgen/learning/endpoints.py): what an objective moves, and what it may harm. Paired by seed, ± half-width of the 95 %
+t interval over training seeds; p is Holm-corrected over the endpoints of the variant. *differs*: p of at most 5 %.
+*equivalent*: the 90 % interval lies within the equivalence *margin*, {percent(OF_GAP)} of the gap between
+independent codes and real patients and at least {percent(OF_VALUE)} of what real patients have; of rates,
+{percent(RATE)} of the patients. *slight*: both. Of the undecided it is said how many seeds would decide with a
+power of {percent(POWER)}, were mean and spread as they are."""
 DIFFERENCES = """\
-Paired by seed, ± half-width of the 95 % t interval over training seeds. * differs: Holm-corrected over the
-differences of this section, 5 % for all of them together. ≈ no effect: the 90 % interval lies within the *margin*,
-the floor's standard error over samples of patients; of each by itself, not corrected, and never where the floor gives
-no margin. *≈ both: it differs, by less than that. Without a mark it is undecided."""
+° differs among the exploratory: of all so marked, 5 % are expected to be chance (false discovery rate over the
+differences of all variants in all metrics that are no endpoint of theirs). A lead, to be tested with new seeds. * and ≈
+are the primary ones above, differing and within the margin; ≈ is of each by itself, not corrected."""
 SKILL = """\
 0 is independent codes, 1 is real patients: (score - independent) / (floor - independent), counted on both
 sides of the floor where = is best. Where the two anchors nearly agree the metric tells little apart, and its
@@ -53,11 +63,13 @@ def report(
     parts = [
         "# Ablation",
         f"Each number compares {sizes} synthetic patients with as many held-out real ones.",
+        summary(ablation),
         _variants(ablation, changed),
         "## Metrics",
         LEGEND,
         *_metrics(ablation),
         f"## Differences from {ablation.reference}",
+        *_primary(ablation),
         *_differences(ablation),
         "## Skill",
         SKILL,
@@ -81,7 +93,13 @@ def _title(name: str) -> str:
     return f"{name} {ARROWS[METRICS[name].better]}"
 
 
-def _of_family(family: str, names: Iterable[str] = SHOWN) -> list[str]:
+def _shown(ablation: Ablation) -> list[str]:
+    """The headline metrics, and what any variant of this ablation is judged by."""
+    endpoints = {name for reasons in ablation.endpoints.values() for name in reasons}
+    return [name for name in METRICS if name in SHOWN or name in endpoints]
+
+
+def _of_family(family: str, names: Iterable[str]) -> list[str]:
     return [name for name in names if METRICS[name].family == family]
 
 
@@ -104,27 +122,50 @@ def _metrics(ablation: Ablation) -> list[str]:
     }
     floor = ablation.anchors.get(FLOOR, {})
     rows.get(f"*{FLOOR}*", {}).update(
-        {name: bracketed(floor[name], error) for name, error in ablation.margins.items() if name in floor}
+        {name: bracketed(floor[name], error) for name, error in ablation.resolution.items() if name in floor}
     )
     for owner, names in ablation.vacuous.items():
         rows[owner if owner in rows else f"*{owner}*"].update(dict.fromkeys(names, VACUOUS))
     parts = []
-    for family in filter(_of_family, FAMILIES):
-        names = _of_family(family)
+    for family in FAMILIES:
+        if not (names := _of_family(family, _shown(ablation))):
+            continue
         cells = [[owner, *(values.get(name, NOTHING) for name in names)] for owner, values in rows.items()]
         parts += [f"### {family.capitalize()}", table(["", *map(_title, names)], cells)]
     return parts
 
 
+def _primary(ablation: Ablation) -> list[str]:
+    """A table a variant: its endpoints, why they are, and what came out."""
+    parts = []
+    for variant, row in ablation.significance.items():
+        rows = [
+            [
+                _title(name),
+                ", ".join(ablation.endpoints[variant][name]),
+                cell(ablation.differences[variant][name], signed=True),
+                _margin(ablation.margins.get(name)).strip(),
+                f"{judged.p:.2g}",
+                f"{judged.outcome}: {about(judged.seeds)}" if judged.outcome == UNDECIDED else judged.outcome,
+            ]
+            for name, judged in row.items()
+            if judged.family == PRIMARY
+        ]
+        if rows:
+            header = ["endpoint", "which", "difference", "margin", "p", "outcome"]
+            parts += [f"**{variant}**", table(header, rows)]
+    return ["### Primary endpoints", PRIMARY_WORDS, *parts] if parts else []
+
+
 def _differences(ablation: Ablation) -> list[str]:
-    estimates = [values[name] for values in ablation.differences.values() for name in COMPARED if name in values]
-    if not estimates:
+    if not any(ablation.differences.values()):
         return ["Nothing to compare: there is one variant, or the reference has no result."]
     parts = ["Paired by seed. No intervals: they need two seeds that both variants have."]
     if any(ablation.significance.values()):
-        parts = [DIFFERENCES, _counted(ablation.significance)]
+        parts = ["### All differences", DIFFERENCES, _counted(ablation)]
+    compared = [name for name in _shown(ablation) if not name.endswith("_half_width")]
     for family in FAMILIES:
-        if names := _of_family(family, COMPARED):
+        if names := _of_family(family, compared):
             rows = [
                 [variant, *(_signed(values.get(name), ablation.significance[variant].get(name)) for name in names)]
                 for variant, values in ablation.differences.items()
@@ -135,21 +176,20 @@ def _differences(ablation: Ablation) -> list[str]:
 
 
 def _margin(margin: float | None) -> str:
-    """A floor that never moves leaves no room for anything but no difference at all."""
+    """A metric in which real patients have nothing leaves no room for anything but no difference at all."""
     return f"± {margin:.2g}  " if margin else f"{NOTHING}  "
 
 
-def _counted(outcomes: Mapping[str, Mapping[str, Significance]]) -> str:
-    """How many differences have which outcome, in words."""
-    counts = Counter(judged.outcome for row in outcomes.values() for judged in row.values())
-    listed = ", ".join(f"{counts[name]} {name}{f' ({sign})' if sign else ''}" for name, sign in SIGNS.items())
-    return f"Of {counts.total()} differences: {listed}."
+def _counted(ablation: Ablation) -> str:
+    """How many exploratory differences there are, and how many are marked."""
+    judged = [one for row in ablation.significance.values() for one in row.values() if one.family == EXPLORATORY]
+    return f"Of {len(judged)} exploratory differences, in all metrics, {sum(one.differs for one in judged)} differ (°)."
 
 
 def _signed(difference: Estimate | None, judged: Significance | None) -> str:
     if difference is None:
         return NOTHING
-    return f"{cell(difference, signed=True)} {SIGNS[judged.outcome] if judged else '':2}"
+    return f"{cell(difference, signed=True)} {sign(judged.outcome, judged.family) if judged else '':2}"
 
 
 def _skill(ablation: Ablation) -> str:

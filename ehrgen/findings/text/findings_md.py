@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ehrgen.findings.text.tables import NOTHING, cell, table
+from ehrgen.findings.text.tables import NOTHING, about, cell, table
 from ehrgen.findings.verdicts.claims import REFUTED, SUPPORTED, UNDECIDED, Judged
 from ehrgen.findings.verdicts.losses import HEALTHY, MEANINGS, UNCLEAR, Verdict, Verdicts, shared_by
 
@@ -20,7 +20,8 @@ Sentences of the loss analysis that started this project, by its lines. Each is 
 under which it would hold; the 95 % t interval over training seeds lies among them (supported), outside (refuted) or
 across their edge (undecided). Pairs of variants are compared seed by seed. No correction for the number of claims, and
 no interval speaks of another cohort or of a larger model: a number of the analysis that is refuted here is refuted for
-the system as rebuilt here."""
+the system as rebuilt here. Of the undecided it is said how many seeds would decide with a power of 80 %, were mean and
+spread as they are."""
 EXPECTED = """\
 What we expected before measuring, judged in the same way."""
 
@@ -105,10 +106,11 @@ def _claims(claims: Sequence[Judged]) -> list[str]:
         claim = judged.claim
         place = f" (line {claim.line})" if claim.line else ""
         effect = cell(judged.effect) if judged.effect else NOTHING
-        rows.append([f"{number}. {claim.quote}{place}", judged.verdict, effect, needed(judged.limits)])
+        seeds = about(judged.seeds_to_decide) if judged.verdict == UNDECIDED and judged.effect else ""
+        rows.append([f"{number}. {claim.quote}{place}", judged.verdict, effect, needed(judged.limits), seeds])
         reason = f"; {judged.reason}" if judged.reason else ""
         details.append(f"{number}. {claim.measure}; {claim.support.why}{reason}")
     return [
-        table(["claim", "verdict", "measured", "holds if"], rows),
+        table(["claim", "verdict", "measured", "holds if", "would decide"], rows),
         "Measured by, and where the bound comes from:\n\n" + "\n".join(details),
     ]

@@ -4,10 +4,33 @@ import math
 from collections.abc import Iterable, Sequence
 
 from ehrgen.findings.statistics.intervals import Estimate
+from ehrgen.findings.statistics.power import MOST_SEEDS
+from ehrgen.findings.statistics.significance import DIFFERS, EQUIVALENT, PRIMARY, SLIGHT
 from ehrgen.metrics.table.scores import rounded
 
 NOTHING = "–"
 ARROWS = {"higher": "↑", "lower": "↓", "match": "="}
+
+
+def sign(outcome: str, family: str) -> str:
+    """What stands beside a difference: * differs, ° differs among the exploratory ones, ≈ within the margin.
+
+    Example:
+        >>> sign("differs", "primary"), sign("slight", "exploratory"), sign("equivalent", "primary")
+        ('*', '°≈', '≈')
+    """
+    differs = ("*" if family == PRIMARY else "°") if outcome in (DIFFERS, SLIGHT) else ""
+    return differs + ("≈" if outcome in (SLIGHT, EQUIVALENT) else "")
+
+
+def about(seeds: int | None) -> str:
+    """How many seeds would decide it, in words.
+
+    Example:
+        >>> about(9), about(None)
+        ('about 9 seeds', 'more than 200 seeds')
+    """
+    return f"about {seeds} seeds" if seeds else f"more than {MOST_SEEDS} seeds"
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -10,6 +10,7 @@ from statistics import fmean
 from typing import Any
 
 from ehrgen.findings.statistics.intervals import Estimate
+from ehrgen.findings.statistics.power import seeds_to_decide_range
 from ehrgen.findings.statistics.results import NoEvidenceError, Results
 from ehrgen.findings.verdicts.measures import Difference, Measure, estimate
 from ehrgen.metrics.table.scores import rounded
@@ -100,6 +101,13 @@ class Judged:
     limits: tuple[float, float] | None = None
     reason: str = ""
 
+    @property
+    def seeds_to_decide(self) -> int | None:
+        """About how many seeds would decide what is undecided; None if it is decided, or out of reach."""
+        if self.verdict != UNDECIDED or self.limits is None or not (self.effect and self.effect.half_width):
+            return None
+        return seeds_to_decide_range(self.effect, self.limits)
+
     def content(self) -> dict[str, Any]:
         """Everything, as what JSON can hold: an open end of the range is absent."""
         content: dict[str, Any] = {
@@ -116,6 +124,8 @@ class Judged:
         for name, end in zip(("supported_from", "supported_to"), self.limits or (), strict=False):
             if math.isfinite(end):
                 content[name] = rounded(end)
+        if seeds := self.seeds_to_decide:
+            content["seeds_to_decide"] = seeds
         return content | ({"reason": self.reason} if self.reason else {})
 
 

@@ -1,0 +1,81 @@
+"""What each objective is judged by, declared before anything is measured, by the metrics of `metrics.table.suite`.
+
+A variant's primary comparisons are the endpoints of what it changes; all other metrics are exploratory. Imports no
+torch, and no training depends on it: an edit judges anew and trains nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ehrgen.learning.settings import WEIGHTS
+
+
+@dataclass(frozen=True)
+class Endpoints:
+    """The few metrics that an objective is meant to move, and the few that it may harm."""
+
+    moves: tuple[str, ...]
+    harms: tuple[str, ...]
+
+
+ENDPOINTS: dict[str, Endpoints] = {
+    "lm": Endpoints(moves=("nll_per_code", "c2st_auc"), harms=("membership_auc",)),
+    "age": Endpoints(moves=("age_violations", "cell_r2"), harms=("age_rule_patients",)),
+    "sex": Endpoints(moves=("sex_violations", "sex_probe"), harms=("sex_rule_patients",)),
+    "cooccur": Endpoints(moves=("pair_r2", "pair_lift"), harms=("effective_codes", "coverage")),
+    "age_matching": Endpoints(moves=("cell_r2", "age_probe"), harms=("effective_codes",)),
+    "diversity": Endpoints(moves=("effective_codes", "tail_mass"), harms=("unigram_r2",)),
+}
+OF_SETTING: dict[str, tuple[str, ...]] = {  # a setting that belongs to no one objective -> those it acts on
+    "loss.weighting": ("lm", "age", "sex", "cooccur"),
+    "sampling.demographics": ("age", "sex"),
+    "sampling.rule_edits": ("age", "sex"),
+    "sampling": ("lm", "diversity"),
+    "model": ("lm",),
+    "train": ("lm",),
+}
+
+
+def changed_objectives(changes: Mapping[str, Any]) -> list[str]:
+    """The objectives that a variant changes, by weight, form or schedule, or acts on by another setting.
+
+    Args:
+        changes: `section.key` -> value, where the variant differs from the reference.
+
+    Raises:
+        KeyError: If a setting is of none of these; `OF_SETTING` has to say whom it acts on.
+
+    Example:
+        >>> changed_objectives({"loss.cooccur": 0, "loss.age_matching": 0.1, "model.d_model": 128})
+        ['lm', 'cooccur', 'age_matching']
+    """
+    changed = {objective for setting, value in changes.items() for objective in _acts_on(setting, value)}
+    return [objective for objective in WEIGHTS if objective in changed]
+
+
+def primary(changes: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Metric -> why it is an endpoint of a variant with these changes, such as `cooccur may harm`.
+
+    Example:
+        >>> primary({"loss.sex": 0})["sex_rule_patients"]
+        ['sex may harm']
+    """
+    reasons: dict[str, list[str]] = {}
+    for objective in changed_objectives(changes):
+        for role, metrics in (("moves", ENDPOINTS[objective].moves), ("may harm", ENDPOINTS[objective].harms)):
+            for metric in metrics:
+                reasons.setdefault(metric, []).append(f"{objective} {role}")
+    return reasons
+
+
+def _acts_on(setting: str, value: Any) -> tuple[str, ...]:
+    section, _, key = setting.partition(".")
+    if setting == "loss.schedules":
+        return tuple(value)
+    if section == "loss" and key in WEIGHTS:
+        return (key,)
+    form_of = [objective for objective in WEIGHTS if section == "loss" and key.startswith(f"{objective}_")]
+    if form_of:
+        return (max(form_of, key=len),)
+    return OF_SETTING[setting if setting in OF_SETTING else section]

@@ -13,6 +13,7 @@ from ehrgen.metrics.table.scores import Scores
 from ehrgen.metrics.table.suite import METRICS, NotJudged, count, function
 
 ABSENT = {  # of optional data: what its absence means
+    "train": "not applicable: it needs the patients that the generator was trained on",
     "truth": "no exact truth: the cohort is not simulated",
     "likelihood": "the generator states no likelihood",
 }
@@ -25,7 +26,7 @@ class EvaluationData:
     Attributes:
         heldout: Real patients that no generator has seen.
         synthetic: The patients to be judged.
-        train: Real patients that the generator has learnt from.
+        train: Real patients that the generator has learnt from, where they are known.
         truth: The process that all real patients come from, where it is known.
         likelihood: What the generator thinks of real patients, where it says so.
         copies: Whether the patients to be judged are real ones, or hold copies of them: small counts stay hidden.
@@ -33,7 +34,7 @@ class EvaluationData:
 
     heldout: Cohort
     synthetic: Cohort
-    train: Cohort
+    train: Cohort | None
     truth: Simulator | None = None
     copies: bool = False
     likelihood: Likelihood | None = None
@@ -43,7 +44,7 @@ class EvaluationData:
         cls,
         heldout: Cohort,
         synthetic: Cohort,
-        train: Cohort,
+        train: Cohort | None,
         patients: int,
         seed: int,
         truth: Simulator | None = None,
@@ -53,17 +54,19 @@ class EvaluationData:
 
         The real samples depend on the seed and the size alone, so that every run meets the same real patients.
         """
-        n = min(patients, len(heldout), len(synthetic), len(train))
-        heldout, synthetic, train = (
+        n = min(patients, *(len(cohort) for cohort in (heldout, synthetic, train) if cohort is not None))
+        heldout, synthetic = (
             cohort.sample(n, np.random.default_rng([seed, number]))
-            for number, cohort in enumerate((heldout, synthetic, train))
+            for number, cohort in enumerate((heldout, synthetic))
         )
+        train = train if train is None else train.sample(n, np.random.default_rng([seed, 2]))
         return cls(heldout, synthetic, train, truth, copies)
 
     def __post_init__(self) -> None:
-        if len({len(self.heldout), len(self.synthetic), len(self.train)}) > 1:
+        trained = len(self.synthetic) if self.train is None else len(self.train)
+        if len({len(self.heldout), len(self.synthetic), trained}) > 1:
             raise ValueError(
-                f"{len(self.heldout)} held-out, {len(self.synthetic)} synthetic and {len(self.train)} training "
+                f"{len(self.heldout)} held-out, {len(self.synthetic)} synthetic and {trained} training "
                 "patients do not compare; sample equally many"
             )
 

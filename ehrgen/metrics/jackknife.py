@@ -63,8 +63,8 @@ def _values(data: EvaluationData) -> dict[str, float]:
 
 
 def _of_rows(data: EvaluationData, keep: Bool[ndarray, " n"]) -> EvaluationData:
-    heldout, synthetic, train = (_rows(cohort, keep) for cohort in (data.heldout, data.synthetic, data.train))
-    return replace(data, heldout=heldout, synthetic=synthetic, train=train)
+    train = None if data.train is None else _rows(data.train, keep)
+    return replace(data, heldout=_rows(data.heldout, keep), synthetic=_rows(data.synthetic, keep), train=train)
 
 
 def _rows(cohort: Cohort, keep: Bool[ndarray, " n"]) -> Cohort:

@@ -37,7 +37,10 @@ DISTANCE_STEPS = 20
 
 
 def portrait(data: EvaluationData) -> dict[str, Any]:
-    """Everything, as what JSON can hold; `real` is held-out patients, `synthetic` those to be judged."""
+    """Everything, as what JSON can hold; `real` is held-out patients, `synthetic` those to be judged.
+
+    `conditioning` is empty where nobody's sex or age is known, and `distances` where no training patients are.
+    """
     sides = {"real": (data.heldout, True), "synthetic": (data.synthetic, data.copies)}
     codes = np.union1d(*(incidence.distinct_codes(cohort) for cohort, _ in sides.values()))
     categories, category = np.unique(icd9.category(codes), return_inverse=True)
@@ -59,8 +62,8 @@ def portrait(data: EvaluationData) -> dict[str, Any]:
             side: _histogram(per_visit(cohort), incidence.patient_of_visit(cohort), MOST_CODES, real)
             for side, (cohort, real) in sides.items()
         },
-        "conditioning": _conditioning(data, codes),
-        "distances": _distances(data),
+        "conditioning": _conditioning(data, codes) if data.heldout.has_sex and data.heldout.has_age else {},
+        "distances": _distances(data, data.train) if data.train is not None else {},
     }
 
 
@@ -196,9 +199,9 @@ def _by_sex(shares: Float[ndarray, " subgroups"], hidden: Bool[ndarray, " subgro
     return [published(shares[at : at + width], hidden[at : at + width]) for at in range(0, SUBGROUPS, width)]
 
 
-def _distances(data: EvaluationData) -> dict[str, Any]:
+def _distances(data: EvaluationData, trained_on: Cohort) -> dict[str, Any]:
     """Share of training and of held-out patients by the distance to their nearest synthetic patient, 0 to 1."""
-    heldout, synthetic, train = neighbours.elements(data.heldout, data.synthetic, data.train)
+    heldout, synthetic, train = neighbours.elements(data.heldout, data.synthetic, trained_on)
     edges = np.linspace(0, 1, DISTANCE_STEPS + 1)
     found: dict[str, Any] = {"edges": edges.round(6).tolist()}
     for name, sets in (("train", train), ("heldout", heldout)):

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ehrgen.data.cohort import AGE_BRACKETS, SPLITS, Cohort, CohortError, age_bracket
+from ehrgen.data.cohort import AGE_BRACKETS, SPLITS, Cohort, CohortError, UndescribedCohort, age_bracket
+from tests.support.cohorts import cohort
 
 SHARES = {"train": 0.5, "validation": 0.06, "heldout": 0.22, "heldout2": 0.22}
 
@@ -189,3 +190,24 @@ def test_split_is_by_its_generator_and_needs_patients_enough():
 def test_age_brackets_open_at_their_lower_edge():
     found = np.array(AGE_BRACKETS)[age_bracket(np.array([0, 1.99, 2, 12, 18, 39.9, 40, 65, 90]))]
     assert found.tolist() == ["0-2", "0-2", "2-12", "12-18", "18-40", "18-40", "40-65", "65+", "65+"]
+
+
+def test_patients_to_be_judged_may_be_without_sex_and_age_all_alike():
+    known = cohort([["4019"], ["486"]], "FM", [1.0, 90.0])
+    bare = known.without(sex=True, age=True)
+    assert isinstance(bare, UndescribedCohort) and not bare.has_sex and not bare.has_age
+    assert known.has_sex and known.has_age and known.without(sex=False, age=False) is known
+    half = known.without(sex=False, age=True)
+    assert half.has_sex and not half.has_age and half.take([1]).patients["sex"].tolist() == ["M"]
+    with pytest.raises(CohortError, match="sex must be M or F; broken by 1 of 2"):
+        UndescribedCohort(known.patients.assign(sex=["U", "F"]), known.diagnoses)
+    with pytest.raises(CohortError, match="age_years: 1 empty values"):
+        UndescribedCohort(known.patients.assign(age_years=[np.nan, 3.0]), known.diagnoses)
+    with pytest.raises(CohortError, match="sex must be M or F; broken by 2 of 2"):
+        Cohort(bare.patients.assign(age_years=1.0), known.diagnoses)
+
+
+def test_what_trains_never_loads_patients_without_sex(tmp_path):
+    cohort([["4019"]]).without(sex=True, age=False).save(tmp_path / "bare")
+    with pytest.raises(CohortError, match="sex must be M or F"):
+        Cohort.load(tmp_path / "bare")

@@ -42,4 +42,4 @@ def assembled(
     patients = train.patients.iloc[rows].assign(patient_id=np.arange(len(rows)), split="synthetic")
     visit, code = visits.nonzero()
     diagnoses = pd.DataFrame({"patient_id": owner[visit], "visit": visit, "position": code, "code": codes[code]})
-    return Cohort.from_rows(patients, diagnoses)
+    return type(train).from_rows(patients, diagnoses)

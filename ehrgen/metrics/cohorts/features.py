@@ -31,7 +31,7 @@ def structure(cohort: Cohort) -> Float[ndarray, "P F"]:
     np.add.at(chapters, (owner, icd9.chapter(rows["code"])), 1)
     columns = [
         people["sex"] == "M",
-        people["age_years"],
+        people["age_years"].fillna(0),  # unknown of everybody or of nobody
         visits,
         codes[starts],
         codes[starts + visits - 1],

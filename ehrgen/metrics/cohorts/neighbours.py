@@ -1,7 +1,8 @@
 """Who is near whom: patients as sets, compared with all others in blocks, never all at once.
 
-A patient is the set of their sex, age bracket and the distinct codes of all visits; the distance is Jaccard's,
-1 - |shared| / |either|, 0 to 1. Equal fractions are equal numbers, so ties are exact. Axes: P, Q patients, E elements.
+A patient is the set of their sex, age bracket (where known) and the distinct codes of all visits; the distance is
+Jaccard's, 1 - |shared| / |either|, 0 to 1. Equal fractions are equal numbers, so ties are exact. Axes: P, Q patients,
+E elements.
 """
 
 from collections.abc import Iterator
@@ -35,9 +36,10 @@ def elements(*cohorts: Cohort) -> tuple[sparse.csr_array, ...]:
 def _sets(cohort: Cohort, code: ndarray, codes: int) -> sparse.csr_array:
     people, n = cohort.patients, np.arange(len(cohort))
     owner = np.searchsorted(people["patient_id"], cohort.diagnoses["patient_id"])
-    bracket = 2 + age_bracket(people["age_years"].to_numpy())
-    row = np.concatenate([n, n, owner])
-    column = np.concatenate([(people["sex"] == "M").to_numpy(dtype=np.int64), bracket, FIRST_CODE_COLUMN + code])
+    known = [(people["sex"] == "M").to_numpy(dtype=np.int64)] if cohort.has_sex else []
+    known += [2 + age_bracket(people["age_years"].to_numpy())] if cohort.has_age else []
+    row = np.concatenate([*(n for _ in known), owner])
+    column = np.concatenate([*known, FIRST_CODE_COLUMN + code])
     return indicator(row, column, (len(n), FIRST_CODE_COLUMN + codes), np.float32)
 
 
@@ -91,4 +93,7 @@ def blocks(queries: sparse.csr_array, references: sparse.csr_array) -> Iterator[
     for first in range(0, queries.shape[0], step):
         rows = slice(first, min(first + step, queries.shape[0]))
         both = (queries[rows] @ turned).toarray()
-        yield rows, 1 - both / (own[rows, None] + size - both)
+        either = own[rows, None] + size - both
+        if not (size.all() and own.all()):  # two patients of whom nothing is known are alike
+            both[either == 0] = either[either == 0] = 1
+        yield rows, 1 - both / either

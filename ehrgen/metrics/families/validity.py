@@ -117,6 +117,8 @@ class Rules:
 
 @remembered
 def _sex_rules(cohort: Cohort) -> Rules:
+    if not cohort.has_sex:
+        raise NotJudged("not applicable: the sex of the patients is unknown")
     patient = np.searchsorted(cohort.patients["patient_id"], cohort.diagnoses["patient_id"])
     required = icd9.edits(cohort.diagnoses["code"])["sex_required"].to_numpy(dtype=str)
     bears = required != ""
@@ -126,6 +128,8 @@ def _sex_rules(cohort: Cohort) -> Rules:
 @remembered
 def _age_rules(cohort: Cohort) -> Rules:
     """Of the diagnoses of first visits."""
+    if not cohort.has_age:
+        raise NotJudged("not applicable: the age of the patients is unknown")
     rows = cohort.diagnoses[cohort.diagnoses["visit"] == 0]
     patient = np.searchsorted(cohort.patients["patient_id"], rows["patient_id"])
     edits = icd9.edits(rows["code"])

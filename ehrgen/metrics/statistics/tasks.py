@@ -105,7 +105,7 @@ def together(first: Cohort, second: Cohort) -> Cohort:
     """The patients of both."""
     shift = int(first.patients["patient_id"].max()) + 1 - int(second.patients["patient_id"].min())
     tables = zip((first.patients, first.diagnoses), (second.patients, second.diagnoses), strict=True)
-    return Cohort(
+    return type(first)(
         *(pd.concat([one, two.assign(patient_id=two["patient_id"] + shift)], ignore_index=True) for one, two in tables)
     )
 
@@ -126,7 +126,7 @@ class _Visits:
         present = incidence.matrix(cohort, which, len(categories))
         patient = np.repeat(np.arange(len(cohort)), incidence.visits_per_patient(cohort))
         people = cohort.patients
-        person = np.column_stack([people["sex"] == "M", people["age_years"] / 100]).astype(np.float64)
+        person = np.column_stack([people["sex"] == "M", people["age_years"].fillna(0) / 100]).astype(np.float64)
         return cls(np.asarray(categories, dtype=object), present, commonest, patient, person[patient])
 
     def has(self, own: tuple[str, ...]) -> Bool[ndarray, " N"]:

@@ -1,9 +1,10 @@
-"""The result tables of README.md, written from the reports they show.
+"""The result tables and sentences of README.md, written from the reports they show.
 
     python -m scripts.readme_tables
 
 A table stands between `<!-- table: PATH -->` and `<!-- end -->`. PATH is the ablation.json of a run or of a study, for
-its results, or its findings.json, or several, for how many claims are supported, refuted and undecided there.
+its results, or its findings.json, or several, for how many claims are supported, refuted and undecided there. Between
+`<!-- summary: PATH -->` and `<!-- end -->` stands what the ablation.json shows, in the sentences of its report.
 """
 
 import json
@@ -21,7 +22,9 @@ from ehrgen.findings.verdicts.claims import REFUTED, SUPPORTED, UNDECIDED
 from ehrgen.metrics.table.suite import VACUOUS
 
 ROOT = Path(__file__).resolve().parents[1]
-MARKED = re.compile(r"(<!-- table: (?P<paths>[\w./ -]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+MARKED = re.compile(
+    r"(?P<start><!-- (?P<kind>table|summary): (?P<paths>[\w./ -]+) -->\n).*?(?P<end><!-- end -->)", re.DOTALL
+)
 VERDICTS = (SUPPORTED, REFUTED, UNDECIDED)
 COLUMNS = ("unigram_r2", "pair_r2", "coverage", "codes_per_visit", "c2st_auc", "sex_violations")
 
@@ -32,15 +35,19 @@ def main() -> None:
 
 
 def filled(text: str, root: Path) -> str:
-    """`text` with every marked table written anew from its report."""
+    """`text` with every marked table and summary written anew from its report."""
 
-    def table_of(marked: re.Match[str]) -> str:
+    def anew(marked: re.Match[str]) -> str:
         reports = {path: json.loads((root / path).read_text(encoding="utf-8")) for path in marked["paths"].split()}
-        of_claims = all("claims" in content for content in reports.values())
-        written = verdicts(reports) if of_claims else results(*reports.values())
-        return f"{marked[1]}{written}{marked[3]}"
+        if marked["kind"] == "summary":
+            written = "".join(f"{content['summary']}\n" for content in reports.values())
+        elif all("claims" in content for content in reports.values()):
+            written = verdicts(reports)
+        else:
+            written = results(*reports.values())
+        return f"{marked['start']}{written}{marked['end']}"
 
-    return MARKED.sub(table_of, text)
+    return MARKED.sub(anew, text)
 
 
 def results(content: dict[str, Any]) -> str:

@@ -11,6 +11,7 @@ from ehrgen.findings.review.changes import (
     Turn,
     claims,
     headline_shifts,
+    outcomes,
     settings,
     shifts,
     variants,
@@ -107,6 +108,21 @@ def test_verdicts_that_turned():
         Turn("base: cooccur", MISSING, "constant"),
     ]
     assert found[0].because == "of sex"
+
+
+def judged(outcome: str, family: str = "primary") -> dict[str, Any]:
+    return {"mean": 0.04, "half_width": 0.02, "seeds": 5, "outcome": outcome, "family": family}
+
+
+def test_primary_endpoints_that_turned():
+    """Not what is exploratory, was so before, or had no such difference before."""
+    before = {"a": {"x": judged("undecided"), "y": judged("undecided"), "z": judged("undecided", "exploratory")}}
+    now = {
+        "a": {"x": judged("differs"), "y": judged("undecided"), "z": judged("differs"), "new": judged("differs")},
+        "b": {"x": judged("differs")},
+    }
+    [turn] = outcomes({"difference_from_reference": before}, {"difference_from_reference": now})
+    assert turn == Turn("a: x", "undecided", "differs") and turn.because == "measured 0.04 ± 0.02"
 
 
 def claim(quote: str, found: str, **more: Any) -> dict[str, Any]:

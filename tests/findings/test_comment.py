@@ -34,7 +34,12 @@ BASE = Revision(
             "multitask": estimates(coverage=0.9, unigram_r2=0.96, codes_per_visit=7.0, unigram_js=0.1),
             "no_sex": estimates(coverage=0.88, unigram_r2=0.95),
         },
-        "difference_from_reference": {"no_sex": estimates(coverage=-0.02, unigram_r2=-0.01)},
+        "difference_from_reference": {
+            "no_sex": {
+                name: estimate | {"outcome": "undecided", "family": "primary"}
+                for name, estimate in estimates(coverage=-0.02, unigram_r2=-0.01).items()
+            }
+        },
     },
     findings={
         "objectives": {"multitask": {"sex": {"verdict": "healthy", "evidence": "1 % of the gradient"}}},

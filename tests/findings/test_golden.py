@@ -83,6 +83,8 @@ def test_review_comment():
         resolved__effective__multitask__loss__sex=1.0,
         headline__coverage=0.8,
         ablation__variants__multitask__coverage__mean=0.8,
+        ablation__difference_from_reference__no_sex__coverage={"mean": 0.1, "half_width": 0.02, "seeds": 3}
+        | {"outcome": "differs", "family": "primary"},
         findings__objectives__multitask__sex={"verdict": "leaky", "evidence": "3.1 with another prompt"},
     )
     assert_golden(comment(BASE, now, ["compare", "train@multitask-0"]), GOLDEN / "comment.md")

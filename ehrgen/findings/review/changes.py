@@ -162,6 +162,17 @@ def verdicts(before: Json, now: Json) -> list[Turn]:
     return turns
 
 
+def outcomes(before: Json, now: Json) -> list[Turn]:
+    """Primary endpoints with another outcome now, of comparisons that both revisions make in this way."""
+    turns = []
+    for variant, row in now["difference_from_reference"].items():
+        for metric, is_ in row.items():
+            was = before["difference_from_reference"].get(variant, {}).get(metric, {})
+            if is_.get("family") == was.get("family") == "primary" and is_["outcome"] != was["outcome"]:
+                turns.append(Turn(f"{variant}: {metric}", was["outcome"], is_["outcome"], _measured(is_)))
+    return turns
+
+
 def claims(before: Json, now: Json) -> list[Turn]:
     """Claims and expectations with another verdict now, known by their sentence and their measure."""
     old, new = (
@@ -180,9 +191,12 @@ def claims(before: Json, now: Json) -> list[Turn]:
 def _because(claim: Json) -> str:
     if "mean" not in claim:
         return claim.get("reason", "")
-    width = f" ± {claim['half_width']:g}" if "half_width" in claim else ""
     ends = [f"{word} {claim[end]:g}" for end, word in (("supported_from", "≥"), ("supported_to", "≤")) if end in claim]
-    return f"measured {claim['mean']:g}{width}; holds if {' and '.join(ends)} ({claim['margin']})"
+    return f"{_measured(claim)}; holds if {' and '.join(ends)} ({claim['margin']})"
+
+
+def _measured(effect: Json) -> str:
+    return f"measured {effect['mean']:g}" + (f" ± {effect['half_width']:g}" if "half_width" in effect else "")
 
 
 def _estimate(written: Json) -> Estimate:

@@ -118,7 +118,9 @@ def ablation(before: Revision, now: Revision) -> str:
     for title, name in (("means", "variants"), ("differences from the reference", "difference_from_reference")):
         if name == "variants" or old["reference"] == new["reference"]:
             moved = [shift for shift in changes.shifts(old, new, name) if shift.metric in SHOWN]
-            parts += _moved(title, moved) if moved else []
+            parts += _moved(title, moved, of_differences=name != "variants") if moved else []
+    turned = changes.outcomes(old, new) if old["reference"] == new["reference"] else []
+    parts += ["**Primary endpoints** judged otherwise:", _turns("variant: endpoint", turned)] if turned else []
     return "\n\n".join(parts) or SAME
 
 
@@ -154,7 +156,7 @@ def _absent(name: str, before: Revision, now: Revision) -> str:
     return f"{changes.FILES[name]} is missing in {' and in '.join(lacking)}: not compared." if lacking else ""
 
 
-def _moved(title: str, shifts: Sequence[Shift]) -> list[str]:
+def _moved(title: str, shifts: Sequence[Shift], of_differences: bool) -> list[str]:
     beyond = [shift for shift in shifts if shift.exceeds]
     without_interval = sum(shift.exceeds is None for shift in shifts)
     summary = (
@@ -166,7 +168,7 @@ def _moved(title: str, shifts: Sequence[Shift]) -> list[str]:
     rows = [
         [
             *(plain(shift.variant), _named(shift.metric), cell(shift.before), cell(shift.now), _change(shift)),
-            _direction(shift.metric, shift.before.mean, shift.now.mean),
+            "" if of_differences else _direction(shift.metric, shift.before.mean, shift.now.mean),
         ]
         for shift in sorted(beyond, key=lambda shift: (shift.interval or 0) / abs(shift.change))
     ]

@@ -18,6 +18,7 @@ from numpy import ndarray
 from scipy import sparse
 
 from ehrgen.data.indicator import indicator, membership
+from ehrgen.data.simulation.row_sampler import RowSampler
 
 P_MIN, P_MAX = 1e-12, 1 - 1e-6  # keeps log-odds finite; a code with P_MIN is never seen in practice
 
@@ -128,7 +129,7 @@ class Profiles:
 
     def choose(self, strata: Int[ndarray, " N"], rng: np.random.Generator) -> Int[ndarray, " N"]:
         """A profile for each stratum, with the weights before redraws."""
-        return _pick(self.weights, strata, rng.random(len(strata)))
+        return RowSampler.of(self.weights).draw(strata, rng)
 
     def codes_of(
         self, profile: Int[ndarray, " N"], strata: Int[ndarray, " N"], rng: np.random.Generator
@@ -141,7 +142,7 @@ class Profiles:
         rates = -np.log1p(-self.codes)
         counts = rng.poisson(rates.sum(axis=1)[profile])
         visit = np.repeat(np.arange(len(profile)), counts)
-        code = _pick(rates, profile[visit], rng.random(len(visit)))
+        code = RowSampler.of(rates).draw(profile[visit], rng)
         fits = self.allowed[strata[visit], code]
         shape = (len(profile), self.codes.shape[1])
         return indicator(visit[fits], code[fits], shape)
@@ -180,16 +181,6 @@ def present(visits: sparse.csr_array) -> sparse.csr_array:
     visits.sum_duplicates()
     visits.data[:] = 1
     return visits
-
-
-def _pick(weights: Float[ndarray, "R C"], rows: Int[ndarray, " N"], u: Float[ndarray, " N"]) -> ndarray:
-    """A column for each row number, by the row's weights, from uniform `u`; never one of weight 0."""
-    edges = np.cumsum(weights).reshape(weights.shape)
-    start = np.append(0.0, edges[:-1, -1])
-    end = edges[:, -1]
-    at = start[rows] + u * (end - start)[rows]
-    at = np.minimum(at, np.nextafter(end, 0)[rows])  # rounding must not reach the next row
-    return np.searchsorted(edges.ravel(), at, side="right") - rows * weights.shape[1]
 
 
 def _by_stratum(belong: Float[ndarray, "N K"], strata: Int[ndarray, " N"], n_strata: int) -> Float[ndarray, "strata K"]:

@@ -11,6 +11,7 @@ from scipy import sparse
 from torch import Tensor
 
 from ehrgen.data.cohort import AGE_BRACKETS
+from ehrgen.data.indicator import membership
 from ehrgen.learning.batches import Batch
 from ehrgen.learning.model.output import Output
 from ehrgen.learning.objectives.expectation import UnknownLabelError, at_codes
@@ -76,6 +77,5 @@ def divergence(
 
 def by_bracket(counts: sparse.csr_array, bracket: Int[ndarray, " P"]) -> Float[ndarray, "6 C"]:
     """Category frequencies of each age bracket, rows that sum to 1; a row of 0 for a bracket without a patient."""
-    of_bracket = sparse.csr_array((np.ones(len(bracket)), (bracket, np.arange(len(bracket)))), (6, len(bracket)))
-    total = (of_bracket @ counts).toarray()
+    total = (membership(bracket, len(AGE_BRACKETS)) @ counts).toarray()
     return (total / total.sum(axis=1, keepdims=True).clip(min=1)).astype(np.float32)

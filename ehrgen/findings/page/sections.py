@@ -52,7 +52,7 @@ def quality(sources: Sources) -> Markup:
     remarks, table = sources.ablation["remarks"], overview.numbers(sources.ablation, sources.variants)
     listed = el("ul", *(el("li", remark) for remark in remarks))
     return joined(
-        el("h3", "Primary endpoints: what each variant was to be judged by"),
+        el("h3", "Primary endpoints: what each variant is judged by"),
         el("p", CAPTIONS["primary"]),
         el("div", overview.primary(sources.ablation), class_="wide"),
         el("h3", "Headline metrics"),

@@ -23,7 +23,7 @@ standard error over samples of patients, the resolution of the instrument; the r
 {NOTHING} is not judged, see the end; a rate is {VACUOUS} where no code carries a rule. All metrics are in
 reports/ablation.json."""
 PRIMARY_WORDS = f"""\
-What each variant was to be judged by, declared beforehand with the objectives it changes
+What each variant is judged by, declared with the objectives it changes and for every run alike
 (ehrgen/learning/endpoints.py): what an objective moves, and what it may harm. Paired by seed, ± half-width of the 95 %
 t interval over training seeds; p is Holm-corrected over the endpoints of the variant. *differs*: p of at most 5 %.
 *equivalent*: the 90 % interval lies within the equivalence *margin*, {percent(OF_GAP)} of the gap between

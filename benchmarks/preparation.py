@@ -25,6 +25,7 @@ from benchmarks.usage import Usage
 from ehrgen.core.params import load_yaml
 from ehrgen.data.cohort import Cohort
 from ehrgen.data.icd9.codebook import long_titles
+from ehrgen.data.readers.source import files_of
 from ehrgen.data.simulation import simulator
 from ehrgen.release import mimic3_tables
 from ehrgen.release.timeline import Timeline
@@ -80,7 +81,8 @@ def write(cohort: Cohort, folder: Path) -> None:
     tables.mkdir()
     mimic3_tables.write(cohort, Timeline.of(cohort, np.random.default_rng(1)), tables)
     params = load_yaml(ROOT / "params.yaml")
-    params["cohort"] |= {"source": "mimic3", "path": TABLES, "patients": None}
+    files = [f"{TABLES}/{path.name}" for path in files_of(tables, "mimic3")]
+    params["cohort"] |= {"source": "mimic3", "files": files, "patients": None}
     with open(folder / "params.yaml", "w", encoding="utf-8") as file:
         YAML(typ="safe").dump({name: params[name] for name in ("cohort", "sequence")}, file)
 

@@ -8,21 +8,19 @@ from ehrgen.core.command import run
 from ehrgen.core.files import replacing
 from ehrgen.core.params import load_yaml, section
 from ehrgen.data.cohort import Cohort
-from ehrgen.data.settings import CohortSettings
+from ehrgen.data.simulation.process import known
 from ehrgen.metrics import jackknife, portrait
 from ehrgen.metrics.anchors.generators import COPIES, reference_generators
 from ehrgen.metrics.evaluation import EvaluationData, evaluate
-from ehrgen.metrics.families import truth
 from ehrgen.metrics.settings import EvaluateSettings
 from ehrgen.metrics.table.suite import NotJudged
 
 
 def main() -> None:
-    params = load_yaml(Path("params.yaml"))
-    settings = section(params, "evaluate", EvaluateSettings, "params.yaml")
-    process = truth.known(section(params, "cohort", CohortSettings, "params.yaml"))
+    settings = section(load_yaml(Path("params.yaml")), "evaluate", EvaluateSettings, "params.yaml")
     heldout, heldout2, train = map(Cohort.load(Path("data/cohort")).of_split, ("heldout", "heldout2", "train"))
-    floor = EvaluationData.of(heldout, heldout2, train, settings.patients, settings.seed, process, copies=True)
+    truth = known(Path("data/process"))
+    floor = EvaluationData.of(heldout, heldout2, train, settings.patients, settings.seed, truth, copies=True)
     if (n := len(floor)) < settings.patients:
         print(f"{n:,} patients compared, not {settings.patients:,}: no more are held out or trained on")
     portrait.save(portrait.portrait(floor), Path("reports/portraits/floor.json"))

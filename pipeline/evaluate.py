@@ -6,19 +6,17 @@ from pathlib import Path
 from ehrgen.core.command import cell, run
 from ehrgen.core.params import load_yaml, section
 from ehrgen.data.cohort import Cohort
-from ehrgen.data.settings import CohortSettings
+from ehrgen.data.simulation.process import known
 from ehrgen.metrics import portrait
 from ehrgen.metrics.evaluation import EvaluationData, evaluate
 from ehrgen.metrics.families.likelihood import Likelihood
-from ehrgen.metrics.families.truth import known
 from ehrgen.metrics.settings import EvaluateSettings
 
 
 def main() -> None:
     variant, seed = cell()
-    params = load_yaml(Path("params.yaml"))
-    settings = section(params, "evaluate", EvaluateSettings, "params.yaml")
-    truth = known(section(params, "cohort", CohortSettings, "params.yaml"))
+    settings = section(load_yaml(Path("params.yaml")), "evaluate", EvaluateSettings, "params.yaml")
+    truth = known(Path("data/process"))
     cohort = Cohort.load(Path("data/cohort"))
     heldout, train = cohort.of_split("heldout"), cohort.of_split("train")
     generated = Cohort.load(Path("samples") / variant / str(seed))

@@ -1,32 +1,44 @@
 """Base sections and variants of params.yaml -> resolved.yaml; removes results of what no longer runs."""
 
 from pathlib import Path
+from typing import Any
 
 from ehrgen.core.command import run
+from ehrgen.core.files import write_json
 from ehrgen.core.params import load_yaml, section
+from ehrgen.data.readers import source
 from ehrgen.data.settings import CohortSettings, SequenceSettings
 from ehrgen.learning.settings import LossSettings, ModelSettings, SamplingSettings, TrainSettings
 from ehrgen.metrics.settings import EvaluateSettings
 from ehrgen.variants import AblationSettings, check_ablation, check_sections, dropped, resolve, save
 
-PARAMS, RESOLVED = Path("params.yaml"), Path("resolved.yaml")
+PARAMS, RESOLVED, RECORDS = Path("params.yaml"), Path("resolved.yaml"), Path("data/source")
 RESULTS = [Path("reports") / name for name in ("runs", "history", "manifests", "portraits")]
 FIXED = {"cohort": CohortSettings, "sequence": SequenceSettings, "evaluate": EvaluateSettings}
 VARIED = {"model": ModelSettings, "loss": LossSettings, "train": TrainSettings, "sampling": SamplingSettings}
 
 
-def main() -> None:
-    content, where = load_yaml(PARAMS), str(PARAMS)
+def checked(content: dict[str, Any], where: str) -> tuple[CohortSettings, AblationSettings, dict[str, Any]]:
+    """The patients, what is compared and every variant in full; raises ParamsError for what cannot run."""
     check_sections(content, [*FIXED, *VARIED, "ablation", "variants"], where)
+    source.check(content.get("cohort"), where)
     for name, schema in FIXED.items():
         section(content, name, schema, where)
     effective = resolve(content, VARIED, where)
     ablation = section(content, "ablation", AblationSettings, where)
     check_ablation(ablation, effective, where)
+    return section(content, "cohort", CohortSettings, where), ablation, effective
+
+
+def main() -> None:
+    cohort, ablation, effective = checked(load_yaml(PARAMS), str(PARAMS))
     save({name: effective[name] for name in ablation.run}, RESOLVED)
+    write_json({"source": cohort.source, "files": cohort.files}, Path("data/files.json"))
     for path in [stale for folder in RESULTS for stale in dropped(folder, ablation)]:
         path.unlink()
         print(f"removed {path}: no longer part of the ablation")
+    for path in source.forgotten(cohort.files, RECORDS):
+        path.unlink()
 
 
 if __name__ == "__main__":

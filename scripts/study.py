@@ -21,6 +21,7 @@ from ruamel.yaml import YAML
 
 from ehrgen.core.files import replacing
 from ehrgen.core.params import ParamsError, load_yaml
+from ehrgen.data.readers.source import files_of
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ("reports/", "resolved.yaml", "dvc.lock")  # of the default run: they say nothing about a study
@@ -36,7 +37,7 @@ class StudyError(ValueError):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("name", help="a folder of studies/")
-    parser.add_argument("--data", type=Path, help="file or folder of patients, in place of cohort.path")
+    parser.add_argument("--data", type=Path, help="file of patients, or folder of their tables, for cohort.files")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="cells of variant x seed side by side")
     asked = parser.parse_args()
     try:
@@ -63,8 +64,12 @@ def prepare(root: Path, name: str, data: Path | None) -> Path:
     if data is not None:
         if not data.exists():
             raise StudyError(f"--data {data}: no such file or folder")
-        changes = merged(changes, {"cohort": {"path": str(data.resolve())}})
-    if "path" in changes.get("cohort", {}) and changes["cohort"]["path"] is None:
+        source = changes.get("cohort", {}).get("source")
+        files = files_of(data.resolve(), source) if data.is_dir() else [data.resolve()]
+        if not files:
+            raise StudyError(f"--data {data}: this folder has no files of {source}")
+        changes = merged(changes, {"cohort": {"files": [str(file) for file in files]}})
+    if "files" in changes.get("cohort", {}) and changes["cohort"]["files"] is None:
         raise StudyError(f"study '{name}' reads patients that are not in the repository; say where: --data PATH")
     if _git(root, "status", "--porcelain", "--untracked-files=no"):
         print("note: a study runs the last commit; what is not committed has no part in it")

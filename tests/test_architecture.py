@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from pipeline import train
 from tests.support.sandbox import ROOT
 
 FLOOR = {"", "core", "variants"}  # what every room may import: configuration and files, and nothing of the field
@@ -19,16 +20,54 @@ MAY_IMPORT = {
     "findings": {"ehrgen.metrics.table"},
     "release": {"ehrgen.data", "ehrgen.learning", "ehrgen.findings", "ehrgen.metrics.table"},
 }
+IN_NO_SUBFOLDER = {  # files at the root of a room, and why they are there
+    "core": {
+        "command": "a floor of its own, without subfolders",
+        "files": "a floor of its own, without subfolders",
+        "params": "a floor of its own, without subfolders",
+    },
+    "data": {
+        "cohort": "the type that every subfolder makes or reads",
+        "disclosure": "what may be published of patients, for readers, simulation and other rooms",
+        "indicator": "who has which code, as one matrix that sequences, simulation and the metrics count with",
+        "settings": "the parameters of the whole room",
+    },
+    "learning": {
+        "endpoints": "declared beside the objectives, but no code of a training: an edit judges anew",
+        "batches": "what model, objectives, training and sampling hand to each other",
+        "settings": "the parameters of the whole room",
+    },
+    "metrics": {
+        "evaluation": "calls the families and fills the table: above every subfolder",
+        "jackknife": "evaluates many times: above every subfolder",
+        "portrait": "draws on the cohorts without being a metric",
+        "settings": "the parameters of the whole room",
+    },
+    "release": {
+        "card": "one step from request to files",
+        "demographics": "one step from request to files",
+        "meds": "one step from request to files",
+        "mimic3_tables": "one step from request to files",
+        "provenance": "one step from request to files",
+        "request": "one step from request to files",
+        "timeline": "one step from request to files",
+    },
+}
 ONLY_LEARNING = {"torch", "transformers", "safetensors", "accelerate"}
 NO_STAGE = {"__init__", "estimate", "generate"}
 QUICK = ("resolve", "compare", "conclude", "report", "headline")
 SLOW_TO_IMPORT = {"torch", "transformers", "pandas", "scipy.stats", "sklearn", "dvc"}
-REMOVED_NOT_READ = {"resolve": {"reports/*"}}  # it prunes the results of dropped variants
+REMOVED_NOT_READ = {"resolve": {"reports/*", "data/source"}}  # it prunes what is left of dropped variants and files
+NEED_NOT_READ = {
+    "source": {"data/files.json"},  # for the order: a folder of patients is refused before DVC hashes it
+    "ingest": {"data/source"},  # its hash stands for that of the files of patients
+}
 
 CODE = sorted(path for room in ("ehrgen", "pipeline") for path in (ROOT / room).rglob("*.py"))
 TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in CODE}
 EVERYTHING = [*CODE, *sorted((ROOT / "tests").rglob("*.py"))]
-STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+DEFINED = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+STAGES = {name: stage.get("do", stage) for name, stage in DEFINED.items()}
 
 
 def module_name(path: Path) -> str:
@@ -93,18 +132,58 @@ def test_stages_import_no_stage():
             assert not {other for other in ours(path) if other.startswith("pipeline")}, name
 
 
-def test_no_import_circle():
+@pytest.mark.parametrize("level", [None, 3], ids=["files", "subfolders"])
+def test_no_import_circle(level: int | None):
+    assert not (found := circle(graph(level))), f"imports go in a circle: {' -> '.join(found)}"
+
+
+def graph(level: int | None) -> dict[str, set[str]]:
+    """Who imports whom, by file or, at level 3, by subfolder of a room: `ehrgen.data.icd9`."""
+    edges: dict[str, set[str]] = {}
+    for name, path in MODULES.items():
+        own = ".".join(name.split(".")[:level])
+        others = {".".join(other.split(".")[:level]) for other in ours(path)}
+        edges.setdefault(own, set()).update(others - ({own} if level else set()))
+    return edges
+
+
+def circle(edges: dict[str, set[str]]) -> list[str]:
+    """The first circle found, its first name repeated at the end; empty if there is none."""
     done: set[str] = set()
 
-    def visit(name: str, above: tuple[str, ...]) -> None:
-        assert name not in above, " -> ".join([*above[above.index(name) :], name])
+    def visit(name: str, above: list[str]) -> list[str]:
+        if name in above:
+            return [*above[above.index(name) :], name]
         if name not in done:
-            for other in sorted(ours(MODULES[name])):
-                visit(other, (*above, name))
+            for other in sorted(edges.get(name, ())):
+                if found := visit(other, [*above, name]):
+                    return found
             done.add(name)
+        return []
 
-    for name in MODULES:
-        visit(name, ())
+    return next(filter(None, (visit(name, []) for name in edges)), [])
+
+
+def test_circles_by_hand():
+    assert circle({"a": {"b"}, "b": {"c"}, "c": set()}) == []
+    assert circle({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["b", "c", "b"]
+
+
+def test_what_lies_in_no_subfolder_has_a_reason():
+    found: dict[str, set[str]] = {}
+    for path in (ROOT / "ehrgen").glob("*/*.py"):
+        if path.stem != "__init__":
+            found.setdefault(path.parent.name, set()).add(path.stem)
+    assert found == {name: set(files) for name, files in IN_NO_SUBFOLDER.items()}
+    assert {path.stem for path in (ROOT / "ehrgen").glob("*.py")} == {"__init__", "variants"}
+
+
+def test_the_store_keys_a_training_by_the_code_that_dvc_ties_it_to():
+    """Else an edit would retrain what the store then answers with the old model, or the reverse."""
+    declared = {path for path in STAGES["train"]["deps"] if path.startswith(("ehrgen/", "pipeline/"))}
+    assert {path.as_posix() for path in train.CODE} == declared
+    data = set(STAGES["train"]["deps"]) - declared
+    assert {path.as_posix() for path in (train.SEQUENCES, train.COOCCURRENCE)} == data
 
 
 @pytest.mark.parametrize("path", EVERYTHING, ids=lambda path: path.relative_to(ROOT).as_posix())
@@ -198,10 +277,11 @@ def within(file: str, path: str) -> bool:
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_dvc_knows_the_files_of_every_stage(stage: str):
-    known = {re.sub(r"\$\{item\.\w+\}", "*", path) for path in declared_files(STAGES[stage])}
+    known = {re.sub(r"\$\{item(\.\w+)?\}", "*", path) for path in declared_files(STAGES[stage])}
     named = paths_named(TREES[ROOT / "pipeline" / f"{stage}.py"]) - REMOVED_NOT_READ.get(stage, set())
     missing = {path for path in named if not any(within(path, one) or within(one, path) for one in known)}
-    useless = {path for path in known if not any(within(path, one) or within(one, path) for one in named)}
+    used = named | NEED_NOT_READ.get(stage, set())
+    useless = {path for path in known if not any(within(path, one) or within(one, path) for one in used)}
     assert not missing, f"named in pipeline/{stage}.py, absent from dvc.yaml: {sorted(missing)}"
     assert not useless, f"declared in dvc.yaml, not named in pipeline/{stage}.py: {sorted(useless)}"
 
@@ -211,7 +291,7 @@ def declared_files(stage: dict) -> set[str]:
     entries = [*stage["deps"], *stage["outs"]]
     paths = [next(iter(entry)) if isinstance(entry, dict) else entry for entry in entries]
     params = [next(iter(p)) if isinstance(p, dict) else "params.yaml" for p in stage.get("params", [])]
-    return {p for p in [*paths, *params] if not p.startswith(("ehrgen/", "pipeline/", "${cohort"))}
+    return {p for p in [*paths, *params] if not p.startswith(("ehrgen/", "pipeline/", "${item}"))}
 
 
 def paths_named(tree: ast.Module) -> set[str]:

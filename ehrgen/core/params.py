@@ -77,7 +77,7 @@ def _explain(problem: Any, schema: type[Settings], where: str) -> str:
     path = ".".join([where, *parents])
     if problem["type"] == "extra_forbidden":
         return f"{path}: unknown key {key!r}; known keys: {', '.join(sorted(_fields(schema, parents)))}"
-    return f"{path}.{key}: {problem['msg']} (found {problem['input']!r})"
+    return f"{path}.{key}: {problem['msg'].removeprefix('Value error, ')} (found {problem['input']!r})"
 
 
 def _fields(schema: Any, parents: list[str]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from ehrgen.core.params import Settings
 
@@ -24,13 +24,24 @@ class SplitSettings(Settings):
 
 
 class CohortSettings(Settings):
-    """`path`: the simulator's parameter file, or the folder or file of the source (`readers.kinds` has the others)."""
+    """`files`: the one file of the source, or its tables; `readers.kinds` has the sources."""
 
     source: Literal["simulated", "mimic3", "mimic4", "mimic4_mapped", "meds", "omop", "nhds", "long"]
-    path: str = Field(min_length=1)
+    files: list[str] = Field(min_length=1)
     patients: int | None = Field(gt=0)
     seed: int = Field(ge=0)
     split: SplitSettings
+
+    @field_validator("files")
+    @classmethod
+    def _named_safely(cls, files: list[str]) -> list[str]:
+        """DVC puts each into a command and into the name of a file below data/source."""
+        for file in files:
+            if not file or not file.isprintable() or set(file) & set("'\"\\$`") or ".." in file.split("/"):
+                raise ValueError(f"{file!r} is empty or holds a quote, $, \\ or ..; rename it or write its full path")
+        if len(set(files)) != len(files):
+            raise ValueError("must not repeat a file")
+        return files
 
 
 class SequenceSettings(Settings):

@@ -109,7 +109,7 @@ def test_load_yaml_names_a_missing_file(tmp_path):
 
 COHORT = {
     "source": "nhds",
-    "path": "x",
+    "files": ["x"],
     "patients": None,
     "seed": 0,
     "split": {"train": 0.5, "validation": 0.1, "heldout": 0.2, "heldout2": 0.2},

@@ -1,10 +1,7 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from ehrgen.data.cohort import Cohort
-from ehrgen.data.settings import CohortSettings
 from ehrgen.data.simulation import simulator
 from ehrgen.metrics.families import truth
 from ehrgen.metrics.table.suite import NotJudged
@@ -13,7 +10,6 @@ from tests.support.sandbox import ROOT
 
 PATH = ROOT / "ehrgen/data/simulation/simulator.npz"
 PROCESS = simulator.load(PATH)
-SHARES = {"train": 0.4, "validation": 0.2, "heldout": 0.2, "heldout2": 0.2}
 
 
 def sample(patients: int, seed: int) -> Cohort:
@@ -51,10 +47,3 @@ def test_sums_by_hand():
 def test_too_few_patients_are_not_judged():
     with pytest.raises(NotJudged, match="no sex and age bracket has 20 synthetic patients"):
         truth.truth_r2(cohort([["4019"]]), PROCESS)
-
-
-@pytest.mark.parametrize(("source", "known"), [("simulated", True), ("nhds", False)])
-def test_only_a_simulated_cohort_has_a_truth(source: str, known: bool):
-    settings = CohortSettings(source=source, path=str(PATH), patients=9, seed=0, split=SHARES)
-    assert (truth.known(settings) is not None) == known
-    assert Path(settings.path).exists()

@@ -8,6 +8,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from ehrgen.data.cohort import Cohort
+from ehrgen.data.simulation import process
 from ehrgen.metrics.anchors.generators import collapsed, independent_codes, reference_generators
 from ehrgen.metrics.anchors.markov import markov
 from ehrgen.metrics.table.scores import Scores
@@ -17,20 +18,16 @@ from tests.support.cohorts import likelihood_of, population
 from tests.support.sandbox import ROOT
 
 SHARES = {"train": 0.4, "heldout": 0.3, "heldout2": 0.3}
-COHORT = {"patients": 500, "seed": 0, "split": {"train": 0.4, "validation": 0.2, "heldout": 0.2, "heldout2": 0.2}}
-SIMULATED = COHORT | {"source": "simulated", "path": str(ROOT / "ehrgen/data/simulation/simulator.npz")}
+SIMULATOR, PROCESS = ROOT / "ehrgen/data/simulation/simulator.npz", Path("data/process")
 
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    write_params(COHORT | {"source": "nhds", "path": "absent"})
+    YAML().dump({"evaluate": {"patients": 150, "seed": 0, "profiles": 4}}, Path("params.yaml"))
+    process.keep("nhds", SIMULATOR, PROCESS)
     population(500, 1).with_split(SHARES, np.random.default_rng(0)).save(Path("data/cohort"))
     return tmp_path
-
-
-def write_params(cohort: dict) -> None:
-    YAML().dump({"cohort": cohort, "evaluate": {"patients": 150, "seed": 0, "profiles": 4}}, Path("params.yaml"))
 
 
 def evaluated(synthetic: Cohort, monkeypatch: pytest.MonkeyPatch) -> Scores:
@@ -76,7 +73,7 @@ def test_anchors_repeat_and_have_the_metrics_of_the_runs(project, monkeypatch):
 def test_a_simulated_cohort_is_compared_with_its_truth(project, monkeypatch):
     unknown = evaluated(population(150, 2), monkeypatch)
     assert unknown.not_judged["truth_r2"] == "no exact truth: the cohort is not simulated"
-    write_params(SIMULATED)
+    process.keep("simulated", SIMULATOR, PROCESS)
     assert evaluated(population(150, 2), monkeypatch).metrics["truth_r2"] < 0.9
     monkeypatch.setattr(anchor, "reference_generators", lambda profiles: {})
     anchor.main()

@@ -1,5 +1,4 @@
 import json
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,7 +9,6 @@ import pytest
 from pyarrow import parquet
 from ruamel.yaml import YAML
 
-import ehrgen.data.simulation
 from ehrgen.core.command import run
 from ehrgen.data.cohort import Cohort
 from ehrgen.release import meds
@@ -19,6 +17,8 @@ from pipeline import ingest
 from tests.support.cohorts import cohort
 
 ROOT = Path(__file__).parents[2]
+SIMULATOR = str(ROOT / "ehrgen/data/simulation/simulator.npz")
+TABLES = ["mimic/PATIENTS.csv", "mimic/ADMISSIONS.csv.gz", "mimic/DIAGNOSES_ICD.csv"]
 SPLIT = {"train": 0.5, "validation": 0.1, "heldout": 0.2, "heldout2": 0.2}
 
 
@@ -29,7 +29,7 @@ def project(tmp_path, monkeypatch) -> Path:
 
 
 def configure(**changes) -> None:
-    values = {"source": "nhds", "path": "nhds.txt", "patients": None, "seed": 0, "split": SPLIT, **changes}
+    values = {"source": "nhds", "files": ["nhds.txt"], "patients": None, "seed": 0, "split": SPLIT, **changes}
     with open("params.yaml", "w") as file:
         YAML().dump({"cohort": values}, file)
 
@@ -86,7 +86,7 @@ def test_the_splits_of_a_meds_dataset_are_kept(project):
     meds.write(patients, Timeline.of(patients, np.random.default_rng(0)), "five", project)
     splits = pa.table({"subject_id": range(5), "split": ["train", "held_out", "tuning", "held_out", "train"]})
     parquet.write_table(splits, "metadata/subject_splits.parquet")
-    configure(source="meds", path=".")
+    configure(source="meds", files=[str(file) for file in sorted(project.rglob("*.parquet"))])
     run(ingest.main)
     found = Cohort.load(Path("data/cohort")).patients["split"].tolist()
     assert [one.removesuffix("2") for one in found] == ["train", "heldout", "validation", "heldout", "train"]
@@ -107,7 +107,7 @@ def test_the_seed_decides_who_is_taken(project):
 @pytest.mark.parametrize("patients", [None, 8, 9])
 def test_a_cap_above_the_source_takes_all(project, patients):
     write_mimic3("mimic", 8)
-    configure(source="mimic3", path="mimic", patients=patients)
+    configure(source="mimic3", files=TABLES, patients=patients)
     run(ingest.main)
     assert len(Cohort.load(Path("data/cohort"))) == 8
 
@@ -121,11 +121,9 @@ def test_simulated_patients_are_drawn_by_the_seed(project, monkeypatch):
         rows = pd.DataFrame({"patient_id": range(12), "visit": 0, "position": 0, "code": "4019"})
         return Cohort.from_rows(people, rows)
 
-    simulator = SimpleNamespace(load=lambda path: SimpleNamespace(sample=sample))
-    monkeypatch.setitem(sys.modules, "ehrgen.data.simulation.simulator", simulator)
-    monkeypatch.setattr(ehrgen.data.simulation, "simulator", simulator, raising=False)
+    monkeypatch.setattr(ingest, "simulator", SimpleNamespace(load=lambda path: SimpleNamespace(sample=sample)))
     for patients, seed in ((12, 0), (12, 0), (None, 1)):
-        configure(source="simulated", path="parameters", patients=patients, seed=seed)
+        configure(source="simulated", files=[SIMULATOR], patients=patients, seed=seed)
         run(ingest.main)
     assert drawn[0] == drawn[1] != drawn[2] and drawn[2][0] == 46_520
     assert json.loads(Path("reports/quality.json").read_text())["source"] == "simulated"
@@ -138,10 +136,14 @@ def test_simulated_patients_are_drawn_by_the_seed(project, monkeypatch):
         ({"source": "mimic3"}, "seem to be the public-use file of the NHDS, not tables of MIMIC-III"),
         (
             {"sources": "nhds"},
-            "cohort: unknown key 'sources'; known keys: path, patients, seed, source, split",
+            "cohort: unknown key 'sources'; known keys: files, patients, seed, source, split",
         ),
-        ({"path": "absent.txt"}, "absent.txt: No such file or directory; set cohort.path"),
-        ({"source": "mimic3", "path": "absent"}, "absent: PATIENTS.csv or PATIENTS.csv.gz is missing"),
+        ({"files": ["absent.txt"]}, "absent.txt: No such file or directory; set cohort.files"),
+        (
+            {"source": "mimic3", "files": ["nhds.txt", "a.csv", "b.csv"]},
+            "nhds.txt, a.csv, b.csv: PATIENTS.csv or PATIENTS.csv.gz is missing; name it in cohort.files",
+        ),
+        ({"files": ["nhds.txt", "more.txt"]}, "cohort.files: nhds is read from one file, not from 2"),
         ({"patients": 3}, "cannot split 3 patients into 4 parts"),
     ],
 )

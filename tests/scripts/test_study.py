@@ -17,7 +17,7 @@ from tests.support.sandbox import ROOT
 
 BASE = load_yaml(ROOT / "params.yaml")
 STUDIES = sorted(path.parent.name for path in ROOT.glob("studies/*/params.yaml"))
-PARAMS = "cohort:\n  path: here  # ours\n  patients: 9\nablation:\n  run: [a, b]\n"
+PARAMS = "cohort:\n  files: here  # ours\n  patients: 9\nablation:\n  run: [a, b]\n"
 ONE_CHANGE = {
     "replica_no_cooccur": {"loss.cooccur": 0.0},
     "replica_no_sex": {"loss.sex": 0.0},
@@ -62,8 +62,8 @@ def test_lists_are_replaced_and_comments_kept(tmp_path: Path):
     (tmp_path / "params.yaml").write_text(PARAMS)
     lay_over(tmp_path / "params.yaml", {"ablation": {"run": ["c"]}, "cohort": {"patients": 5}})
     text = (tmp_path / "params.yaml").read_text()
-    assert "path: here  # ours" in text
-    assert YAML(typ="safe").load(text) == {"cohort": {"path": "here", "patients": 5}, "ablation": {"run": ["c"]}}
+    assert "files: here  # ours" in text
+    assert YAML(typ="safe").load(text) == {"cohort": {"files": "here", "patients": 5}, "ablation": {"run": ["c"]}}
 
 
 @pytest.fixture
@@ -73,7 +73,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.setenv(f"GIT_{who}_NAME", "a")
         monkeypatch.setenv(f"GIT_{who}_EMAIL", "a@example.org")
     write(tmp_path / "root", "params.yaml", PARAMS)
-    write(tmp_path / "root", "studies/small/params.yaml", "cohort: {path: null}\nablation: {run: [c]}\n")
+    write(
+        tmp_path / "root", "studies/small/params.yaml", "cohort: {source: mimic3, files: null}\nablation: {run: [c]}\n"
+    )
     write(tmp_path / "root", "reports/ablation.md", "of the default run")
     write(tmp_path / "root", "code/kept.py", "1")
     write(tmp_path / "root", "code/gone.py", "1")
@@ -104,20 +106,30 @@ def test_a_study_is_the_last_commit_with_its_parameters(project: Path):
     assert (folder / "code/kept.py").read_text() == "1"
     assert not (folder / "reports").exists(), "results of the default run are none of the study's"
     assert load_yaml(folder / "params.yaml") == {
-        "cohort": {"path": str(project.parent / "patients.csv"), "patients": 9},
+        "cohort": {"source": "mimic3", "files": [str(project.parent / "patients.csv")], "patients": 9},
         "ablation": {"run": ["c"]},
     }
 
 
+def test_a_folder_stands_for_its_three_tables(project: Path):
+    for name in ("ADMISSIONS.csv.gz", "patients.csv", "CHARTEVENTS.csv", "DIAGNOSES_ICD.csv"):
+        write(project.parent, f"mimic/{name}", "")
+    folder = prepare(project, "small", project.parent / "mimic")
+    tables = [
+        str(project.parent / "mimic" / name) for name in ("patients.csv", "ADMISSIONS.csv.gz", "DIAGNOSES_ICD.csv")
+    ]
+    assert load_yaml(folder / "params.yaml")["cohort"]["files"] == tables
+
+
 def test_it_goes_on_where_it_was_with_the_code_of_today(project: Path):
-    folder = prepare(project, "small", project.parent)
+    folder = prepare(project, "small", project.parent / "patients.csv")
     write(folder, "reports/ablation.md", "of the study")
     write(folder, "data/cohort", "patients")
     write(folder, "code/kept.py", "edited there")
     write(project, "code/kept.py", "2")
     (project / "code/gone.py").unlink()
     commit(project)
-    assert prepare(project, "small", project.parent) == folder
+    assert prepare(project, "small", project.parent / "patients.csv") == folder
     assert (folder / "reports/ablation.md").read_text() == "of the study"
     assert (folder / "data/cohort").exists() and not (folder / "code/gone.py").exists()
     assert (folder / "code/kept.py").read_text() == "2"
@@ -129,6 +141,7 @@ def test_it_goes_on_where_it_was_with_the_code_of_today(project: Path):
         ("big", None, "no study 'big'; known studies: small"),
         ("small", None, "reads patients that are not in the repository; say where: --data PATH"),
         ("small", "absent.csv", "absent.csv: no such file or folder"),
+        ("small", "code", "code: this folder has no files of mimic3"),
     ],
 )
 def test_what_is_missing_is_said_before_anything_is_made(project: Path, name: str, data: str | None, message: str):

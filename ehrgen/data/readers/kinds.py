@@ -1,15 +1,18 @@
 """The table of sources of patients: who reads each, and how to tell by looking at the files which one they are."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ehrgen.data.cohort import Cohort
 from ehrgen.data.readers import long_table, meds, mimic3, mimic4, nhds, omop
+from ehrgen.data.readers.meds import place_name
 from ehrgen.data.readers.quality import Quality, ReaderError
 from ehrgen.data.readers.tables import find_table, first_line, has_table, header_of
 
-Reader = Callable[[Path], tuple[Cohort, Quality]]
+Place = Path | Sequence[Path]  # a folder or file, or the files of one source by name
+Reader = Callable[[Any], tuple[Cohort, Quality]]
 SAVED = ("patients.parquet", "diagnoses.parquet")
 EVENT = {"subject_id", "time", "code"}
 MIMIC4_MARKS = {"anchor_age", "anchor_year", "icd_version", "icd_code"}
@@ -51,17 +54,19 @@ KINDS = {
 ALIKE = {mimic4.MAPPED: "mimic4"}  # sources that cannot be told from another by their files
 
 
-def read(source: str, path: Path) -> tuple[Cohort, Quality]:
-    """The patients of a source, and what became of its rows.
+def read(source: str, place: Place) -> tuple[Cohort, Quality]:
+    """The patients of a source, its folder, its file or the files named, and what became of its rows.
 
     Raises:
         ReaderError: If they cannot be read. Where the files seem to be of another kind, the message says which.
     """
-    seems = kind_of(path) if path.exists() else None
+    seems = kind_of(place) if not isinstance(place, Path) or place.exists() else None
     if seems in (None, ALIKE.get(source, source)):
-        return KINDS[source].read(path)
-    wanted = KINDS[source].title
-    raise ReaderError(f"{path}: these seem to be {KINDS[str(seems)].title}, not {wanted}; set cohort.source to {seems}")
+        return KINDS[source].read(place)
+    wanted, where = KINDS[source].title, place_name(place)
+    raise ReaderError(
+        f"{where}: these seem to be {KINDS[str(seems)].title}, not {wanted}; set cohort.source to {seems}"
+    )
 
 
 def read_judged(path: Path) -> tuple[Cohort, Quality]:
@@ -77,14 +82,14 @@ def read_judged(path: Path) -> tuple[Cohort, Quality]:
     return KINDS[seems].judged(path)
 
 
-def kind_of(path: Path) -> str | None:
-    """Which source the folder or file seems to be; None if it looks like none of them.
+def kind_of(path: Place) -> str | None:
+    """Which source the folder, the file or the files named seem to be; None if they look like none of them.
 
     Raises:
         ReaderError: If there is no such folder or file.
     """
-    if path.is_dir():
-        return _kind_of_folder(path)
+    if not isinstance(path, Path) or path.is_dir():
+        return _kind_of_tables(path)
     if path.suffix == ".parquet":
         names = {name.lower() for name in long_table.parquet_header(path)}
         return "meds" if names >= EVENT else _long(list(names))
@@ -93,20 +98,20 @@ def kind_of(path: Path) -> str | None:
     return _long(header_of(path))
 
 
-def _kind_of_folder(folder: Path) -> str | None:
-    if all((folder / name).is_file() for name in SAVED):
+def _kind_of_tables(place: Place) -> str | None:
+    if isinstance(place, Path) and all((place / name).is_file() for name in SAVED):
         return "cohort"
-    tables = folder / "hosp" if (folder / "hosp").is_dir() else folder
+    tables = mimic4.tables(place)
     if has_table(tables, "DIAGNOSES_ICD"):
         columns = {name for table in ("PATIENTS", "DIAGNOSES_ICD") for name in _header(tables, table)}
         return "mimic4" if columns & MIMIC4_MARKS else "mimic3"
-    if has_table(folder, "condition_occurrence"):
+    if has_table(place, "condition_occurrence"):
         return "omop"
-    return "meds" if meds.parquet_files(folder) else None
+    return "meds" if meds.parquet_files(place) else None
 
 
-def _header(folder: Path, table: str) -> list[str]:
-    return header_of(find_table(folder, table)) if has_table(folder, table) else []
+def _header(place: Place, table: str) -> list[str]:
+    return header_of(find_table(place, table)) if has_table(place, table) else []
 
 
 def _long(header: list[str]) -> str | None:

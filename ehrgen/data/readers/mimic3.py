@@ -8,6 +8,7 @@ Source:
     https://doi.org/10.1038/sdata.2016.35
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,8 +27,10 @@ LONGEST_LIFE, SHIFTED, SHIFTED_LAST = 125, 290, 340
 LOST_ZEROS = 0.001
 
 
-def read(folder: Path) -> tuple[Cohort, Quality]:
-    """The cohort of a folder of MIMIC-III tables, and what became of its rows; every patient is unassigned.
+def read(place: Path | Sequence[Path]) -> tuple[Cohort, Quality]:
+    """The cohort of a folder of MIMIC-III tables, or of three named ones, and what became of its rows.
+
+    Every patient is unassigned.
 
     A visit is an admission with a code, in order of ADMITTIME; within it codes follow SEQ_NUM. `age_years`
     is the age at the first visit, 90 for everyone over 89. A code counts once an admission.
@@ -36,9 +39,9 @@ def read(folder: Path) -> tuple[Cohort, Quality]:
         ReaderError: If a table is missing, empty or damaged, or its content cannot be trusted.
     """
     quality = Quality("mimic3")
-    people = Table.read(folder, "PATIENTS", ("subject_id", "gender", "dob"))
-    stays = Table.read(folder, "ADMISSIONS", ("subject_id", "hadm_id", "admittime"))
-    coded = Table.read(folder, "DIAGNOSES_ICD", ("subject_id", "hadm_id", "seq_num", "icd9_code"))
+    people = Table.read(place, "PATIENTS", ("subject_id", "gender", "dob"))
+    stays = Table.read(place, "ADMISSIONS", ("subject_id", "hadm_id", "admittime"))
+    coded = Table.read(place, "DIAGNOSES_ICD", ("subject_id", "hadm_id", "seq_num", "icd9_code"))
     return cohort_of_tables(people, people.dates("dob"), stays, coded, "icd9_code", quality), quality
 
 

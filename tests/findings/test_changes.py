@@ -51,8 +51,8 @@ def test_a_change_beyond_its_interval(before: Estimate, now: Estimate, exceeds: 
 def test_for_many_seeds_the_interval_is_that_of_a_difference_of_means():
     """Against the textbook: 1.96 sqrt(s1^2 / n1 + s2^2 / n2)."""
     halves = [1.96 * sd / math.sqrt(n) for sd, n in ((2.0, 400), (3.0, 900))]
-    found = Shift("a", "m", *(Estimate(0.0, half, 1000) for half in halves)).interval
-    assert found == pytest.approx(1.96 * math.sqrt(4 / 400 + 9 / 900))
+    interval = Shift("a", "m", *(Estimate(0.0, half, 1000) for half in halves)).interval
+    assert interval == pytest.approx(1.96 * math.sqrt(4 / 400 + 9 / 900))
 
 
 def test_only_what_both_have_and_what_differs_is_a_shift():
@@ -95,19 +95,19 @@ def test_a_new_key_and_a_false_that_was_zero():
 
 
 def verdict(**objectives: str) -> dict[str, Any]:
-    return {name: {"verdict": found, "evidence": f"of {name}"} for name, found in objectives.items()}
+    return {name: {"verdict": verdict, "evidence": f"of {name}"} for name, verdict in objectives.items()}
 
 
 def test_verdicts_that_turned():
     before = {"objectives": {"base": verdict(lm="healthy", sex="healthy", age="solved"), "old": verdict(lm="leaky")}}
     now = {"objectives": {"base": verdict(lm="healthy", sex="leaky", cooccur="constant"), "new": verdict(lm="leaky")}}
-    found = verdicts(before, now)
-    assert found == [
+    turns = verdicts(before, now)
+    assert turns == [
         Turn("base: sex", "healthy", "leaky"),
         Turn("base: age", "solved", MISSING),
         Turn("base: cooccur", MISSING, "constant"),
     ]
-    assert found[0].because == "of sex"
+    assert turns[0].because == "of sex"
 
 
 def judged(outcome: str, family: str = "primary") -> dict[str, Any]:
@@ -125,8 +125,8 @@ def test_primary_endpoints_that_turned():
     assert turn == Turn("a: x", "undecided", "differs") and turn.because == "measured 0.04 ± 0.02"
 
 
-def claim(quote: str, found: str, **more: Any) -> dict[str, Any]:
-    return {"quote": quote, "measure": "m", "margin": "closes 10 % of the gap", "verdict": found, **more}
+def claim(quote: str, verdict: str, **more: Any) -> dict[str, Any]:
+    return {"quote": quote, "measure": "m", "margin": "closes 10 % of the gap", "verdict": verdict, **more}
 
 
 def test_claims_that_turned():
@@ -135,9 +135,9 @@ def test_claims_that_turned():
         "claims": [claim("a", "refuted", mean=0.5, half_width=0.25, supported_from=1.0)],
         "expectations": [claim("b", "refuted"), claim("come", "undecided", reason="not run: x")],
     }
-    found = {one.what: one for one in claims(before, now)}
-    assert set(found) == {"a (m)", "gone (m)", "come (m)"}
-    assert (found["a (m)"].before, found["a (m)"].now) == ("supported", "refuted")
-    assert found["a (m)"].because == "measured 0.5 ± 0.25; holds if ≥ 1 (closes 10 % of the gap)"
-    assert found["gone (m)"].now == MISSING
-    assert found["come (m)"].because == "not run: x"
+    turns = {turn.what: turn for turn in claims(before, now)}
+    assert set(turns) == {"a (m)", "gone (m)", "come (m)"}
+    assert (turns["a (m)"].before, turns["a (m)"].now) == ("supported", "refuted")
+    assert turns["a (m)"].because == "measured 0.5 ± 0.25; holds if ≥ 1 (closes 10 % of the gap)"
+    assert turns["gone (m)"].now == MISSING
+    assert turns["come (m)"].because == "not run: x"

@@ -1,5 +1,6 @@
 """The comment, on made-up results of two revisions."""
 
+import re
 from copy import deepcopy
 from dataclasses import replace
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 
 from ehrgen.findings.review.changes import FILES, Revision
-from ehrgen.findings.review.comment import LONGEST, MARK, comment, fitting, plain
+from ehrgen.findings.review.comment import LONGEST, MARK, UP_TO_DATE, comment, fitting, plain
 
 
 def estimates(**means: float) -> dict[str, dict[str, float]]:
@@ -68,14 +69,14 @@ def sections(text: str) -> dict[str, str]:
 def row(text: str, *begins: str) -> list[str]:
     """The cells of the only row of a table that begins with these."""
     rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in text.splitlines() if line[:1] == "|"]
-    [found] = [cells for cells in rows if tuple(cells[: len(begins)]) == begins]
-    return found[len(begins) :]
+    [by_section] = [cells for cells in rows if tuple(cells[: len(begins)]) == begins]
+    return by_section[len(begins) :]
 
 
 def test_nothing_changed():
     text = comment(BASE, changed(), [])
-    assert text.startswith(f"{MARK}\n\n## Review of def against main (abc)\n\nResults are up to date")
-    assert "**Nothing changed**: parameters, metrics, verdicts and claims are the same." in text
+    assert text.startswith(MARK) and UP_TO_DATE in text
+    assert "**Nothing changed**" in text
     assert "|" not in text
 
 
@@ -90,56 +91,56 @@ def test_a_weight_a_metric_and_noise():
         ablation__variants__multitask__unigram_js__mean=0.9,  # not among the metrics shown
         ablation__difference_from_reference__no_sex__coverage__mean=0.08,
     )
-    found = sections(comment(BASE, now, []))
-    assert set(found) == {"Parameters", "Headline metrics", "Ablation"}
-    assert row(found["Parameters"], "loss.cooccur") == ["0.05", "0.5", "all"]
-    assert row(found["Headline metrics"], "coverage =") == ["0.9", "0.8", "-0.100 ± 0.042", "exceeds", "worse"]
-    assert row(found["Headline metrics"], "unigram_r2 ↑") == ["0.96", "0.97", "+0.010 ± 0.042", "within", "better"]
-    assert "codes_per_visit" not in found["Headline metrics"]
-    means, differences = found["Ablation"].split("**Differences")
-    assert "**Means**: 2 of those shown in reports/ablation.md changed, 1 by more than their interval" in means
+    by_section = sections(comment(BASE, now, []))
+    assert set(by_section) == {"Parameters", "Headline metrics", "Ablation"}
+    assert row(by_section["Parameters"], "loss.cooccur") == ["0.05", "0.5", "all"]
+    assert row(by_section["Headline metrics"], "coverage =") == ["0.9", "0.8", "-0.100 ± 0.042", "exceeds", "worse"]
+    assert row(by_section["Headline metrics"], "unigram_r2 ↑") == ["0.96", "0.97", "+0.010 ± 0.042", "within", "better"]
+    assert "codes_per_visit" not in by_section["Headline metrics"]
+    means, differences = by_section["Ablation"].split("**Differences")
+    assert re.findall(r"\b\d+\b", means)[:2] == ["2", "1"], "changed, and beyond their interval"
     assert row(means, "multitask", "coverage =") == ["0.900 ± 0.030", "0.800 ± 0.030", "-0.100 ± 0.042", "worse"]
     assert row(differences, "no_sex", "coverage =")[:3] == ["-0.020 ± 0.030", "0.080 ± 0.030", "+0.100 ± 0.042"]
-    assert "unigram_js" not in found["Ablation"]
-    assert "Nothing changed in: Verdicts on objectives, Claims." in found["Ablation"]
+    assert "unigram_js" not in by_section["Ablation"]
+    assert "Verdicts on objectives, Claims" in by_section["Ablation"]
 
 
 def test_a_change_that_reaches_some_variants_names_them():
-    found = sections(comment(BASE, changed(resolved__effective__multitask__loss__sex=1.0), []))
-    assert row(found["Parameters"], "loss.sex") == ["0.005", "1.0", "multitask"]
+    by_section = sections(comment(BASE, changed(resolved__effective__multitask__loss__sex=1.0), []))
+    assert row(by_section["Parameters"], "loss.sex") == ["0.005", "1.0", "multitask"]
 
 
 def test_what_is_common_to_all_is_a_parameter_too():
-    found = sections(comment(BASE, changed(params__evaluate__patients=500, ablation__patients=[500]), []))
-    assert row(found["Parameters"], "evaluate.patients") == ["3000", "500", "all"]
-    assert "Patients compared: [3000] before, [500] now" in found["Ablation"].replace("\\", "")
+    by_section = sections(comment(BASE, changed(params__evaluate__patients=500, ablation__patients=[500]), []))
+    assert row(by_section["Parameters"], "evaluate.patients") == ["3000", "500", "all"]
+    assert re.search(r"3000.* before, .*500.* now", by_section["Ablation"])
 
 
 def test_variants_that_came_and_went():
     now = changed(resolved__effective__heavy_age={"loss": {"sex": 0.1}})
     del now.resolved["effective"]["no_sex"]
-    found = sections(comment(BASE, now, []))["Parameters"]
-    assert "- new: heavy_age, multitask with loss.sex 0.005 → 0.1" in found and "- gone: no_sex" in found
+    by_section = sections(comment(BASE, now, []))["Parameters"]
+    assert "loss.sex 0.005 → 0.1" in by_section and "- gone: no_sex" in by_section
 
 
 def test_of_a_list_is_told_what_went_and_what_came():
     before, now = changed(params__ablation__run=["a", "b"]), changed(params__ablation__run=["b", "c", "d"])
-    found = sections(comment(before, now, []))["Parameters"]
-    assert row(found, "ablation.run") == ["− a", "+ c, d", "all"]
+    by_section = sections(comment(before, now, []))["Parameters"]
+    assert row(by_section, "ablation.run") == ["− a", "+ c, d", "all"]
 
 
 def test_another_reference_is_not_compared_with():
     now = changed(ablation__reference="no_sex", ablation__difference_from_reference__no_sex__coverage__mean=9.0)
-    found = sections(comment(BASE, now, []))["Ablation"]
-    assert "The reference is multitask before and no_sex now: differences from it are not compared." in found
-    assert "9.0" not in found
+    by_section = sections(comment(BASE, now, []))["Ablation"]
+    assert "multitask before and no_sex now" in by_section
+    assert "9.0" not in by_section
 
 
 def test_one_seed_is_not_judged():
     now = changed(headline__coverage=0.1, ablation__variants__multitask__coverage={"mean": 0.1, "seeds": 1})
-    found = sections(comment(BASE, now, []))
-    assert row(found["Headline metrics"], "coverage =") == ["0.9", "0.1", "-0.8", "–", "worse"]
-    assert "1 have no interval (one seed) and are not judged" in found["Ablation"]
+    by_section = sections(comment(BASE, now, []))
+    assert row(by_section["Headline metrics"], "coverage =") == ["0.9", "0.1", "-0.8", "–", "worse"]
+    assert "1 have no interval" in by_section["Ablation"]
 
 
 def test_verdicts_and_claims_that_turned():
@@ -147,16 +148,20 @@ def test_verdicts_and_claims_that_turned():
         findings__objectives__multitask__sex={"verdict": "leaky", "evidence": "3.1 with another prompt"},
         findings__claims__0__verdict="supported",
     )
-    found = sections(comment(BASE, now, []))
-    assert row(found["Verdicts on objectives"], "multitask: sex") == ["healthy", "leaky", "3.1 with another prompt"]
-    assert row(found["Claims"], "mode collapse (coverage: a - b)")[:2] == ["refuted", "supported"]
+    by_section = sections(comment(BASE, now, []))
+    assert row(by_section["Verdicts on objectives"], "multitask: sex") == [
+        "healthy",
+        "leaky",
+        "3.1 with another prompt",
+    ]
+    assert row(by_section["Claims"], "mode collapse (coverage: a - b)")[:2] == ["refuted", "supported"]
 
 
 def test_stale_results_come_first():
     text = comment(BASE, changed(), ["compare", "train@multitask-0", "train@multitask-1"])
     head = text.split("\n\n")[2]
-    assert head.startswith("**Results are stale**: dvc.lock does not match code and parameters, and 3 stages would run")
-    assert "compare (1), train (2)" in head and "run `make repro` and commit" in head
+    assert head.startswith("**Results are stale**") and "3 stages" in head
+    assert "compare (1), train (2)" in head
     assert "up to date" not in text
 
 
@@ -179,9 +184,9 @@ def test_a_metric_that_came_or_went_has_no_change():
 
 def test_a_long_table_is_cut_and_counted():
     now = changed(resolved__effective__multitask__loss={f"w{number}": number for number in range(100)})
-    found = sections(comment(BASE, now, []))["Parameters"]
-    assert len([line for line in found.splitlines() if line[:1] == "|"]) == LONGEST + 2
-    assert f"... and {102 - LONGEST} more." in found
+    by_section = sections(comment(BASE, now, []))["Parameters"]
+    assert len([line for line in by_section.splitlines() if line[:1] == "|"]) == LONGEST + 2
+    assert f"... and {102 - LONGEST} more." in by_section
 
 
 def test_a_comment_is_cut_to_what_github_takes():

@@ -26,16 +26,16 @@ def compared(runs=RUNS, anchors=ANCHORS, variants=("base", "less"), seeds=(0, 1)
 
 
 def test_means_and_paired_differences_by_hand():
-    found = compared()
-    assert found.estimates["base"]["coverage"].mean == 2
+    ablation = compared()
+    assert ablation.estimates["base"]["coverage"].mean == 2
     half = pytest.approx(12.7062, abs=1e-4)  # t of one degree of freedom x sd sqrt(2) / sqrt(2)
-    assert found.estimates["base"]["pair_r2"].half_width == half
-    assert found.differences["less"]["coverage"] == Estimate(-1.0, 0.0, 2)
-    assert found.differences["less"]["pair_r2"].mean == 4
-    assert found.differences["less"]["pair_r2"].half_width == half
-    assert found.differences.keys() == {"less"}
-    assert found.remarks == []
-    assert found.patients == [10]
+    assert ablation.estimates["base"]["pair_r2"].half_width == half
+    assert ablation.differences["less"]["coverage"] == Estimate(-1.0, 0.0, 2)
+    assert ablation.differences["less"]["pair_r2"].mean == 4
+    assert ablation.differences["less"]["pair_r2"].half_width == half
+    assert ablation.differences.keys() == {"less"}
+    assert ablation.remarks == []
+    assert ablation.patients == [10]
 
 
 def test_headline_is_flat_and_short():
@@ -55,16 +55,16 @@ def test_content_is_json_without_empty_values():
 
 
 def test_only_the_ablation_is_compared():
-    found = compared(RUNS | {"old": RUNS["base"]}, variants=["base"])
-    assert found.estimates.keys() == {"base"} and found.differences == {}
+    ablation = compared(RUNS | {"old": RUNS["base"]}, variants=["base"])
+    assert ablation.estimates.keys() == {"base"} and ablation.differences == {}
 
 
 def test_a_metric_missing_in_one_seed_has_the_others():
     runs = {"base": {0: scores(coverage=1), 1: scores(not_judged={"coverage": "why"})}, "less": RUNS["less"]}
-    found = compared(runs)
-    assert found.estimates["base"]["coverage"] == Estimate(1.0, None, 1)
-    assert found.differences["less"]["coverage"] == Estimate(-1.0, None, 1)
-    assert found.remarks == ["coverage: why (base (seed 1))"]
+    ablation = compared(runs)
+    assert ablation.estimates["base"]["coverage"] == Estimate(1.0, None, 1)
+    assert ablation.differences["less"]["coverage"] == Estimate(-1.0, None, 1)
+    assert ablation.remarks == ["coverage: why (base (seed 1))"]
 
 
 def test_no_run_at_all_is_an_error():
@@ -73,11 +73,11 @@ def test_no_run_at_all_is_an_error():
 
 
 def test_endpoints_are_primary_and_all_else_is_exploratory():
-    found = compared(endpoints={"less": {"coverage": ["cooccur may harm"]}})
-    judged = found.significance["less"]
+    ablation = compared(endpoints={"less": {"coverage": ["cooccur may harm"]}})
+    judged = ablation.significance["less"]
     assert (judged["coverage"].outcome, judged["coverage"].family) == ("differs", "primary")
     assert (judged["pair_r2"].outcome, judged["pair_r2"].family) == ("undecided", "exploratory")
-    written = found.content()
+    written = ablation.content()
     assert written["difference_from_reference"]["less"]["coverage"] == {
         "mean": -1.0, "low": -1.0, "high": -1.0, "half_width": 0.0, "seeds": 2, "outcome": "differs",
         "family": "primary", "p_corrected": 0.0, "endpoint_of": ["cooccur may harm"],
@@ -96,9 +96,9 @@ def test_the_spread_of_a_metric_is_not_compared():
 
 def test_what_the_floor_cannot_judge_is_withdrawn():
     anchors = ANCHORS | {"floor": scores(coverage=2, pair_r2=0.3)}
-    found = compared(anchors=anchors)
-    assert all("pair_r2" not in row for row in (*found.estimates.values(), *found.anchors.values()))
-    assert found.remarks == [
+    ablation = compared(anchors=anchors)
+    assert all("pair_r2" not in row for row in (*ablation.estimates.values(), *ablation.anchors.values()))
+    assert ablation.remarks == [
         "pair_r2: floor too low to judge: two real samples of 10 patients reach 0.3, and 0.5 is the least; "
         "evaluate more patients"
     ]
@@ -107,8 +107,8 @@ def test_what_the_floor_cannot_judge_is_withdrawn():
 def test_vacuous_rates_are_named():
     empty = scores(not_judged={"sex_violations": "vacuous: no synthetic code carries a rule on sex"})
     runs = {"base": {0: empty, 1: empty}, "less": {0: empty, 1: scores(sex_violations=0)}}
-    found = compared(runs, {"collapsed": empty})
-    assert found.vacuous == {"base": ["sex_violations"], "collapsed": ["sex_violations"]}
+    ablation = compared(runs, {"collapsed": empty})
+    assert ablation.vacuous == {"base": ["sex_violations"], "collapsed": ["sex_violations"]}
 
 
 @pytest.mark.parametrize(

@@ -11,13 +11,13 @@ def test_objectives_in_the_order_of_the_history():
 
 
 def test_a_line_a_seed_in_both_halves():
-    found = Reading(curves.shares(TRAININGS, SERIES))
-    assert [one["aria-label"] for one in found.all("svg")] == [
+    read = Reading(curves.shares(TRAININGS, SERIES))
+    assert [one["aria-label"] for one in read.all("svg")] == [
         "Share of the loss value by epoch",
         "Share of the gradient by epoch",
     ]
-    assert len(found.classed("s4")) == 2 * len(TRAININGS)
-    assert "epoch 2: 0.1" in found.text
+    assert len(read.classed("s4")) == 2 * len(TRAININGS)
+    assert "epoch 2: 0.1" in read.text
 
 
 def test_no_gradient_stands_at_none():
@@ -32,11 +32,11 @@ def test_names_at_the_ends_do_not_overlap():
 
 
 def test_trajectories_draw_what_was_measured_and_name_it():
-    found = Reading(curves.trajectories(TRAININGS, SERIES))
-    labels = [one["aria-label"] for one in found.all("svg")]
+    read = Reading(curves.trajectories(TRAININGS, SERIES))
+    labels = [one["aria-label"] for one in read.all("svg")]
     assert labels[1] == "age: training, validation, chance value by epoch, in nats"
     assert labels[3] == "cooccur: training, validation value by epoch, in nats"
-    assert len(found.classed("dotted")) == 3 * len(TRAININGS)
+    assert len(read.classed("dotted")) == 3 * len(TRAININGS)
 
 
 def test_one_epoch_is_a_point():

@@ -8,23 +8,23 @@ from tests.support.page_inputs import PORTRAIT
 
 
 def test_cells_and_numbers_of_three_triangles():
-    found = Reading(heatmaps.heatmaps(PORTRAIT["chapter_pairs"], 16, True))
-    (svg,) = found.all("svg")
+    read = Reading(heatmaps.heatmaps(PORTRAIT["chapter_pairs"], 16, True))
+    (svg,) = read.all("svg")
     data = json.loads(svg["data-heat"])
     assert data["values"] == [[2.0, None, 0.0], [1.0, 3.0, 1.0], [0.5, None, None]]
     assert data["labels"][1] == "Diseases of the circulatory system"
-    cells = sum(one["d"].count("z") for one in found.all("path"))
+    cells = sum(one["d"].count("z") for one in read.all("path"))
     assert cells == 9
-    assert len(found.classed("h0")) == 1 and len(found.classed(heatmaps.TOO_FEW)) == 2
+    assert len(read.classed("h0")) == 1 and len(read.classed(heatmaps.TOO_FEW)) == 2
     for words in ("Real", "Synthetic / real", "Circulatory system", "Injury"):
-        assert words in found.text
+        assert words in read.text
 
 
 def test_a_hostile_label_stays_text():
     pairs = {"labels": ['"><script>', "b </svg>"], "real": [1.0], "synthetic": [1.0]}
-    found = Reading(heatmaps.heatmaps(pairs, 10, False))
-    assert not found.all("script") and found.balanced
-    assert json.loads(found.all("svg")[0]["data-heat"])["labels"] == pairs["labels"]
+    read = Reading(heatmaps.heatmaps(pairs, 10, False))
+    assert not read.all("script") and read.balanced
+    assert json.loads(read.all("svg")[0]["data-heat"])["labels"] == pairs["labels"]
 
 
 @pytest.mark.parametrize("labels", [[], ["alone"]])
@@ -34,8 +34,8 @@ def test_too_few_groups_say_so(labels: list[str]):
 
 
 def test_the_scale_shows_every_shade():
-    found = Reading(heatmaps.scale())
-    assert [one["class"] for one in found.all("i")] == [*(f"h{at}" for at in range(9)), heatmaps.TOO_FEW]
+    read = Reading(heatmaps.scale())
+    assert [one["class"] for one in read.all("i")] == [*(f"h{at}" for at in range(9)), heatmaps.TOO_FEW]
 
 
 @pytest.mark.parametrize("lift", [0.24, 0.4, 0.6, 0.8, 1.05, 1.2, 1.8, 3.0, 5.0])

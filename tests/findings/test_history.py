@@ -64,9 +64,9 @@ def row(epoch: int, objective: str = "sex", **values: str) -> dict[str, str]:
 
 
 def test_epochs_are_numbers_in_order_and_empty_is_not_measured():
-    found = traces([row(10, value="1"), row(9, value="3", accuracy="")])
-    assert found["sex"].of("value") == [3, 1]
-    assert found["sex"].last("accuracy") is None and found["sex"].mean("accuracy") is None
+    by_objective = traces([row(10, value="1"), row(9, value="3", accuracy="")])
+    assert by_objective["sex"].of("value") == [3, 1]
+    assert by_objective["sex"].last("accuracy") is None and by_objective["sex"].mean("accuracy") is None
 
 
 def test_epochs_without_weight_do_not_count():

@@ -6,8 +6,8 @@ from tests.support.findings import HEALTHY_HEAD, HEALTHY_LM, trace, training
 
 
 def planted(objective: str, **changed: float | None) -> Traces:
-    found = training()
-    return found | {objective: trace(HEALTHY_HEAD, **changed)}
+    traces = training()
+    return traces | {objective: trace(HEALTHY_HEAD, **changed)}
 
 
 @pytest.mark.parametrize(
@@ -31,14 +31,14 @@ def planted(objective: str, **changed: float | None) -> Traces:
     ],
 )
 def test_by_hand(quantity: str, changed: dict[str, float | None], expected: float | None):
-    found = QUANTITIES[quantity](planted("sex", **changed), "sex")
-    assert found == (expected if expected is None else pytest.approx(expected))
+    traces = QUANTITIES[quantity](planted("sex", **changed), "sex")
+    assert traces == (expected if expected is None else pytest.approx(expected))
 
 
 def test_above_heads():
-    found = training() | {"cooccur": trace(HEALTHY_HEAD, share=0.5, grad_share=0.05)}
-    assert QUANTITIES["share above both heads"](found, "cooccur") == pytest.approx(0.3)
-    assert QUANTITIES["gradient above both heads"](found, "cooccur") == pytest.approx(-0.15)
+    traces = training() | {"cooccur": trace(HEALTHY_HEAD, share=0.5, grad_share=0.05)}
+    assert QUANTITIES["share above both heads"](traces, "cooccur") == pytest.approx(0.3)
+    assert QUANTITIES["gradient above both heads"](traces, "cooccur") == pytest.approx(-0.15)
 
 
 def test_drift_is_from_the_first_epoch():
@@ -48,18 +48,18 @@ def test_drift_is_from_the_first_epoch():
 
 
 def test_the_record():
-    found = {"lm": trace(HEALTHY_LM, chance=6, validation_value=2, validation_nll=8)}
-    assert QUANTITIES["knowledge owed to the record"](found, "lm") == 1.5
+    traces = {"lm": trace(HEALTHY_LM, chance=6, validation_value=2, validation_nll=8)}
+    assert QUANTITIES["knowledge owed to the record"](traces, "lm") == 1.5
 
 
 def test_the_sum_is_redone():
     """2 + 0.5 x 4 = 4, of which lm has one half."""
     lm = {"epoch": 1.0, "weight": 1.0, "value": 2.0, "share": 0.5}
     sex = {"epoch": 1.0, "weight": 0.5, "value": 4.0, "share": 0.4}
-    found = {"lm": Trace((lm,)), "sex": Trace((sex,)), "age": Trace(({"epoch": 2.0, "weight": 1.0, "value": 9.0},))}
-    assert QUANTITIES["error of the sum"](found, "lm") == 0
-    assert QUANTITIES["error of the sum"](found, "sex") == pytest.approx(0.1)
-    assert QUANTITIES["error of the sum"](found, "age") is None
+    traces = {"lm": Trace((lm,)), "sex": Trace((sex,)), "age": Trace(({"epoch": 2.0, "weight": 1.0, "value": 9.0},))}
+    assert QUANTITIES["error of the sum"](traces, "lm") == 0
+    assert QUANTITIES["error of the sum"](traces, "sex") == pytest.approx(0.1)
+    assert QUANTITIES["error of the sum"](traces, "age") is None
 
 
 @pytest.mark.parametrize("quantity", QUANTITIES)

@@ -8,9 +8,9 @@ from tests.support.html import Reading
 
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc"])))
 def test_text_comes_back_as_it_was_and_is_never_markup(text: str):
-    found = Reading(el("p", text, title=text))
-    assert found.tags == [("p", {"title": text})]
-    assert found.text == text and found.balanced
+    read = Reading(el("p", text, title=text))
+    assert read.tags == [("p", {"title": text})]
+    assert read.text == text and read.balanced
 
 
 def test_markup_is_not_escaped_twice():
@@ -33,5 +33,5 @@ def test_short_numbers(number: float, text: str):
 
 
 def test_a_picture_has_a_name_and_a_size():
-    (found,) = Reading(picture(10, 20.5, "what it shows")).all("svg", role="img")
-    assert found["aria-label"] == "what it shows" and found["viewbox"] == "0 0 10 20.5"
+    (read,) = Reading(picture(10, 20.5, "what it shows")).all("svg", role="img")
+    assert read["aria-label"] == "what it shows" and read["viewbox"] == "0 0 10 20.5"

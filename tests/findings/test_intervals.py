@@ -14,16 +14,16 @@ def test_quantiles_equal_scipy(freedom: int, level: float):
 
 @given(st.lists(st.integers(-100, 100).map(float), min_size=2, max_size=9, unique=True))
 def test_interval_equals_scipy(values: list[float]):
-    found = Estimate.of(values)
+    estimate = Estimate.of(values)
     low, high = stats.t.interval(0.95, len(values) - 1, loc=sum(values) / len(values), scale=stats.sem(values))
-    assert found.mean - found.half_width == pytest.approx(low, abs=1e-6)
-    assert found.mean + found.half_width == pytest.approx(high, abs=1e-6)
+    assert estimate.mean - estimate.half_width == pytest.approx(low, abs=1e-6)
+    assert estimate.mean + estimate.half_width == pytest.approx(high, abs=1e-6)
 
 
 def test_by_hand():
-    found = Estimate.of([1, 2, 3])  # sd 1, so 4.3027 / sqrt(3)
-    assert found.mean == 2
-    assert found.half_width == pytest.approx(4.302653 / 3**0.5)
+    estimate = Estimate.of([1, 2, 3])  # sd 1, so 4.3027 / sqrt(3)
+    assert estimate.mean == 2
+    assert estimate.half_width == pytest.approx(4.302653 / 3**0.5)
 
 
 @pytest.mark.parametrize("values", [[1, 2, 3], [-5, -6, -7.5], [0.1, -0.1, 0.05, 0.3], [3, -3]])
@@ -56,6 +56,6 @@ def test_no_seed_is_an_error():
 
 def test_pairs_take_the_noise_of_the_seed_out():
     shared = {0: 10, 1: 20, 2: 60}
-    found = paired_difference({seed: value + 1 for seed, value in shared.items()}, shared)
-    assert found == Estimate(1.0, 0.0, 3)
+    estimate = paired_difference({seed: value + 1 for seed, value in shared.items()}, shared)
+    assert estimate == Estimate(1.0, 0.0, 3)
     assert paired_difference({0: 1}, {1: 1}) is None

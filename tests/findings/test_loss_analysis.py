@@ -37,41 +37,41 @@ PLANT: dict[str, Callable[[float], dict[str, float]]] = {  # quantity -> the col
 }
 
 
-def planted(claim: Claim, value: float, seed: int, found: Results) -> Results:
+def planted(claim: Claim, value: float, seed: int, given: Results) -> Results:
     """Results in which one seed of the claim's variant has this value."""
     measure = claim.measure
     if isinstance(measure, Level | Difference):
-        start = found.runs[measure.against][seed].metrics[measure.metric] if isinstance(measure, Difference) else 0.0
-        old = found.runs[measure.variant]
+        start = given.runs[measure.against][seed].metrics[measure.metric] if isinstance(measure, Difference) else 0.0
+        old = given.runs[measure.variant]
         new = Scores({**old[seed].metrics, measure.metric: start + value}, {}, 3000)
-        return replace(found, runs={**found.runs, measure.variant: {**old, seed: new}})
+        return replace(given, runs={**given.runs, measure.variant: {**old, seed: new}})
     if isinstance(measure, FromHistory):
-        old = found.histories[measure.variant]
+        old = given.histories[measure.variant]
         new = History(trained(measure, value), {})
-        return replace(found, histories={**found.histories, measure.variant: {**old, seed: new}})
-    old = found.manifests[measure.variant]
+        return replace(given, histories={**given.histories, measure.variant: {**old, seed: new}})
+    old = given.manifests[measure.variant]
     if isinstance(measure, HeadParameters):
         new = {"parameters": {"all": 1.0, "age_head": value / 2, "sex_head": value / 2}}
     else:
         new = {"cpu_seconds": 100.0 * (1 + value)}
-    return replace(found, manifests={**found.manifests, measure.variant: {**old, seed: new}})
+    return replace(given, manifests={**given.manifests, measure.variant: {**old, seed: new}})
 
 
 def trained(measure: FromHistory, value: float) -> Traces:
     """A training in which the quantity has this value, and all else is as usual."""
-    found = training()
-    base = found[measure.objective].epochs[0]
+    given = training()
+    base = given[measure.objective].epochs[0]
     if measure.quantity == "drift":
-        return found | {measure.objective: Trace((base | {"value": 1.0}, base | {"value": 1.0 + value}))}
+        return given | {measure.objective: Trace((base | {"value": 1.0}, base | {"value": 1.0 + value}))}
     if measure.quantity == "error of the sum":
-        total = sum(one.epochs[0]["value"] * one.epochs[0]["weight"] for one in found.values())
-        return found | {measure.objective: trace(base, share=base["value"] / total + abs(value))}
-    return found | {measure.objective: trace(base, **PLANT[measure.quantity](value))}
+        total = sum(one.epochs[0]["value"] * one.epochs[0]["weight"] for one in given.values())
+        return given | {measure.objective: trace(base, share=base["value"] / total + abs(value))}
+    return given | {measure.objective: trace(base, **PLANT[measure.quantity](value))}
 
 
-def around(claim: Claim, found: Results) -> tuple[float, float]:
+def around(claim: Claim, given: Results) -> tuple[float, float]:
     """A value under which the claim holds, and one under which it does not."""
-    low, high = claim.support.limits(claim.measure, found)
+    low, high = claim.support.limits(claim.measure, given)
     if math.isfinite(low) and math.isfinite(high):
         return (low + high) / 2, high + (high - low)
     edge, sign = (low, 1) if math.isfinite(low) else (high, -1)
@@ -84,10 +84,10 @@ def variants(claim: Claim) -> list[str]:
 
 
 def verdict(claim: Claim, values: list[float]) -> str:
-    found = results(*variants(claim))
+    given = results(*variants(claim))
     for seed, value in zip(SEEDS, values, strict=True):
-        found = planted(claim, value, seed, found)
-    return judge(claim, found).verdict
+        given = planted(claim, value, seed, given)
+    return judge(claim, given).verdict
 
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: f"{claim.line}-{claim.quote}")

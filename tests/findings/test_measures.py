@@ -42,8 +42,8 @@ def test_by_hand():
             "a": {1: {"cpu_seconds": 150.0, "parameters": {"all": 8, "age_head": 1, "sex_head": 3}}},
         },
     )
-    found = [measure.values(changed) for measure in MEASURES]
-    assert found == [{1: 0.75, 5: 0.5}, {1: 0.25}, dict.fromkeys(SEEDS, 0.8), {1: 0.5}, {1: 0.5}]
+    values = [measure.values(changed) for measure in MEASURES]
+    assert values == [{1: 0.75, 5: 0.5}, {1: 0.25}, dict.fromkeys(SEEDS, 0.8), {1: 0.5}, {1: 0.5}]
     assert estimate(MEASURES[1], changed) == Estimate(0.25, None, 1)
 
 

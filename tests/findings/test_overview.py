@@ -28,27 +28,27 @@ def ablation() -> dict:
 
 
 def test_value_and_pull_are_a_pair_of_dots(ablation: dict):
-    found = Reading(overview.balance(ablation, ["base", "worse"], OBJECTIVES, {"lm": 1, "cooccur": 4}))
-    assert "base, cooccur: 28 % of the loss value, 0 % of the gradient" in found.text
-    assert len(found.classed("open")) == len(found.classed("full")) == 2, "an objective of weight 0 has none"
-    value, pull = found.classed("open")[1], found.classed("full")[1]
+    read = Reading(overview.balance(ablation, ["base", "worse"], OBJECTIVES, {"lm": 1, "cooccur": 4}))
+    assert "base, cooccur: 28 % of the loss value, 0 % of the gradient" in read.text
+    assert len(read.classed("open")) == len(read.classed("full")) == 2, "an objective of weight 0 has none"
+    value, pull = read.classed("open")[1], read.classed("full")[1]
     assert float(pull["cx"]) < float(value["cx"])
 
 
 def test_quality_marks_what_differs(ablation: dict):
-    found = Reading(overview.quality(ablation, ["base", "worse", "one"]))
-    assert "worse, coverage: 0.410 ± 0.025, differs from the reference" in found.text
-    assert "one, coverage: 0.5" in found.text and "one, coverage: 0.5 ±" not in found.text
-    assert len(found.classed("full")) == 1
-    assert len(found.classed("floor")) == len(HEADLINE)
-    assert {one["href"] for one in found.all("a")} == {"#variant-base", "#variant-worse", "#variant-one"}
+    read = Reading(overview.quality(ablation, ["base", "worse", "one"]))
+    assert "worse, coverage: 0.410 ± 0.025, differs from the reference" in read.text
+    assert "one, coverage: 0.5" in read.text and "one, coverage: 0.5 ±" not in read.text
+    assert len(read.classed("full")) == 1
+    assert len(read.classed("floor")) == len(HEADLINE)
+    assert {one["href"] for one in read.all("a")} == {"#variant-base", "#variant-worse", "#variant-one"}
 
 
 def test_primary_endpoints_are_listed_with_what_would_decide_them(ablation: dict):
-    found = Reading(overview.primary(ablation))
-    assert len(found.all("tr")) == 1 + 1, "one endpoint of one variant; `one` has no interval"
+    read = Reading(overview.primary(ablation))
+    assert len(read.all("tr")) == 1 + 1, "one endpoint of one variant; `one` has no interval"
     for word in ("worse", "coverage", "cooccur may harm", "-0.4 ± 0", "± 0.01", "differs *"):
-        assert word in found.text
+        assert word in read.text
     ablation["difference_from_reference"]["worse"]["coverage"] |= {"outcome": "undecided", "seeds_to_decide": 9}
     assert "undecided: about 9 seeds" in Reading(overview.primary(ablation)).text
     assert not Reading(overview.primary(ablation | {"difference_from_reference": {}})).all("table")
@@ -66,14 +66,14 @@ def test_a_vacuous_rate_says_so(ablation: dict):
 
 
 def test_nothing_run_draws_nothing_but_names():
-    found = sources().ablation | {"variants": {}, "objectives": {}}
-    assert overview.quality(found, ["base"]) == ""
-    assert not Reading(overview.balance(found, ["base"], OBJECTIVES, {"lm": 1, "cooccur": 2})).all("circle")
+    nothing = sources().ablation | {"variants": {}, "objectives": {}}
+    assert overview.quality(nothing, ["base"]) == ""
+    assert not Reading(overview.balance(nothing, ["base"], OBJECTIVES, {"lm": 1, "cooccur": 2})).all("circle")
 
 
 def test_who_lies_far_off_is_told_in_words_and_leaves_the_axis_to_the_others(ablation: dict):
     for name, mean in (("two", 0.82), ("three", 0.78), ("lost", -400.0)):
         ablation["variants"][name] = {"coverage": {"mean": mean, "low": mean - 0.01, "high": mean + 0.01, "seeds": 3}}
-    found = Reading(overview.quality(ablation, ["base", "two", "three", "lost"]))
-    assert "‹ -400" in found.text and "lost, coverage: -400" in found.text
-    assert len(found.classed("open")) == len(HEADLINE) + 2, "no dot where it is not"
+    read = Reading(overview.quality(ablation, ["base", "two", "three", "lost"]))
+    assert "‹ -400" in read.text and "lost, coverage: -400" in read.text
+    assert len(read.classed("open")) == len(HEADLINE) + 2, "no dot where it is not"

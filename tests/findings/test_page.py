@@ -22,32 +22,32 @@ def html() -> str:
 
 
 def test_every_variant_verdict_and_claim_is_there(html: str):
-    found, shown = Reading(html), sources("multitask", "replica", "lm_only")
-    assert found.balanced
+    read, shown = Reading(html), sources("multitask", "replica", "lm_only")
+    assert read.balanced
     for name in shown.variants:
-        assert found.all("article", id=f"variant-{name}")
+        assert read.all("article", id=f"variant-{name}")
     for claim in (*shown.findings["claims"], *shown.findings["expectations"]):
-        assert claim["quote"] in found.text
+        assert claim["quote"] in read.text
     for of_variant in shown.findings["objectives"].values():
         for one in of_variant.values():
-            assert found.classed(one["verdict"]) and one["evidence"].split(", ")[0] in found.text
+            assert read.classed(one["verdict"]) and one["evidence"].split(", ")[0] in read.text
     for word in ("0123abcd", "x86_64", "2.13.0"):
-        assert word in found.text
-    assert [one["href"] for one in found.all("a") if one["href"].strip("#") in PARTS][1:] == [f"#{n}" for n in PARTS]
+        assert word in read.text
+    assert [one["href"] for one in read.all("a") if one["href"].strip("#") in PARTS][1:] == [f"#{n}" for n in PARTS]
 
 
 def test_ids_are_unique_and_every_link_has_its_place(html: str):
-    found = Reading(html)
-    ids = [own["id"] for _, own in found.tags if "id" in own]
+    read = Reading(html)
+    ids = [own["id"] for _, own in read.tags if "id" in own]
     assert len(ids) == len(set(ids))
-    assert {one["href"].removeprefix("#") for one in found.all("a")} <= set(ids)
+    assert {one["href"].removeprefix("#") for one in read.all("a")} <= set(ids)
 
 
 def test_nothing_is_asked_of_the_network(html: str):
-    found = Reading(html)
-    assert not [own for _, own in found.tags if "src" in own]
-    assert all(own["href"].startswith("#") for _, own in found.tags if "href" in own)
-    assert "default-src 'none'" in found.all("meta", **{"http-equiv": "Content-Security-Policy"})[0]["content"]
+    read = Reading(html)
+    assert not [own for _, own in read.tags if "src" in own]
+    assert all(own["href"].startswith("#") for _, own in read.tags if "href" in own)
+    assert "default-src 'none'" in read.all("meta", **{"http-equiv": "Content-Security-Policy"})[0]["content"]
     assert "url(" not in html and "@import" not in html and "fetch(" not in html
 
 
@@ -66,19 +66,21 @@ def test_hostile_text_stays_text():
     parts["ablation"] = dict(clean.ablation) | {"remarks": [HOSTILE], "reference": HOSTILE}
     quoted = [one | {"quote": HOSTILE, "measure": HOSTILE, "reason": HOSTILE} for one in clean.findings["claims"]]
     verdicts = {
-        variant: {name: one | {"evidence": HOSTILE, "not_checked": [HOSTILE]} for name, one in found.items()}
-        for variant, found in clean.findings["objectives"].items()
+        variant: {name: one | {"evidence": HOSTILE, "not_checked": [HOSTILE]} for name, one in of_variant.items()}
+        for variant, of_variant in clean.findings["objectives"].items()
     }
     parts["findings"] = dict(clean.findings) | {"claims": quoted, "objectives": verdicts}
     parts["traces"] = {
-        variant: {seed: {name + HOSTILE: trace for name, trace in training.items()} for seed, training in found.items()}
-        for variant, found in clean.traces.items()
+        variant: {
+            seed: {name + HOSTILE: trace for name, trace in training.items()} for seed, training in by_seed.items()
+        }
+        for variant, by_seed in clean.traces.items()
     }
-    found, expected = Reading(page(replace(clean, **parts))), Reading(page(clean))
-    assert found.balanced and HOSTILE in found.text
-    assert {name for name, _ in found.tags} <= {name for name, _ in expected.tags}
-    assert not [own for _, own in found.tags if any(key.startswith("on") for key in own)]
-    assert len(found.all("script")) == 1
+    read, expected = Reading(page(replace(clean, **parts))), Reading(page(clean))
+    assert read.balanced and HOSTILE in read.text
+    assert {name for name, _ in read.tags} <= {name for name, _ in expected.tags}
+    assert not [own for _, own in read.tags if any(key.startswith("on") for key in own)]
+    assert len(read.all("script")) == 1
 
 
 def test_a_page_of_one_variant_and_no_history():

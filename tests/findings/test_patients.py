@@ -13,11 +13,11 @@ def places(portrait: dict) -> dict[str, tuple[float, float]]:
 
 
 def test_a_mark_a_code_with_both_shares():
-    found = Reading(patients.scatter(PORTRAIT))
-    assert "4019 Unspecified essential hypertension\nreal: 25 %, synthetic: 50 %" in found.told
-    assert "8020 Closed fracture of nasal bones\nreal: not published" in found.text
-    assert len(found.told) == 4
-    assert {one["class"] for one in found.classed("code")} == {"code f1 c0", "code f2 c1", "code f3 c2"}
+    read = Reading(patients.scatter(PORTRAIT))
+    assert "4019 Unspecified essential hypertension\nreal: 25 %, synthetic: 50 %" in read.told
+    assert "8020 Closed fracture of nasal bones\nreal: not published" in read.text
+    assert len(read.told) == 4
+    assert {one["class"] for one in read.classed("code")} == {"code f1 c0", "code f2 c1", "code f3 c2"}
 
 
 def test_what_is_equal_lies_on_the_diagonal_and_what_is_absent_at_the_edge():
@@ -36,34 +36,34 @@ def test_every_chapter_has_its_own_mark_and_few_words():
 
 
 def test_the_legend_has_a_button_a_chapter_shown():
-    found = Reading(patients.legend(PORTRAIT))
-    assert [one["data-chapter"] for one in found.all("button")] == ["0", "1", "2"]
-    assert found.text == "InfectiousCirculatory systemInjury"
+    read = Reading(patients.legend(PORTRAIT))
+    assert [one["data-chapter"] for one in read.all("button")] == ["0", "1", "2"]
+    assert read.text == "InfectiousCirculatory systemInjury"
 
 
 def test_the_commonest_generated_codes_are_those_generated():
-    found = Reading(patients.commonest(PORTRAIT, most=2))
-    assert "4019Unspecified essential hypertension50 %25 %" in found.text
-    assert "8020" in found.text and "0389" not in found.text and "9999" not in found.text
+    read = Reading(patients.commonest(PORTRAIT, most=2))
+    assert "4019Unspecified essential hypertension50 %25 %" in read.text
+    assert "8020" in read.text and "0389" not in read.text and "9999" not in read.text
 
 
 def test_hidden_shares_are_marked_and_break_the_line():
-    found = Reading(patients.lengths(PORTRAIT))
-    assert [one["aria-label"] for one in found.all("svg")] == ["Visits per patient", "Codes per visit"]
-    assert len(found.classed("hidden")) == 1
-    assert [one["d"].count("M") for one in found.classed("steps")] == [1, 1]
-    assert "3: bar 0 %, line not published" in found.text
-    assert "4: " not in found.text, "nobody on either side: the axis ends before"
+    read = Reading(patients.lengths(PORTRAIT))
+    assert [one["aria-label"] for one in read.all("svg")] == ["Visits per patient", "Codes per visit"]
+    assert len(read.classed("hidden")) == 1
+    assert [one["d"].count("M") for one in read.classed("steps")] == [1, 1]
+    assert "3: bar 0 %, line not published" in read.text
+    assert "4: " not in read.text, "nobody on either side: the axis ends before"
 
 
 def test_distances_set_training_against_held_out():
-    found = Reading(patients.distances(PORTRAIT))
-    assert "0: bar 60 %, line not published" in found.text and "0.5: bar 40 %, line 50 %" in found.text
-    assert len(found.classed("bar")) == 2
+    read = Reading(patients.distances(PORTRAIT))
+    assert "0: bar 60 %, line not published" in read.text and "0.5: bar 40 %, line 50 %" in read.text
+    assert len(read.classed("bar")) == 2
 
 
 def test_conditioning_leaves_gaps_where_nothing_may_be_shown():
-    found = Reading(patients.conditioning(PORTRAIT))
-    assert "F, 12-18 years, real: 50 %" in found.text
-    assert len(found.all("circle")) == 10, "2 of 12 are hidden"
-    assert [one["class"] for one in found.classed("s1")] == ["s1 dashed", "s1 solid"]
+    read = Reading(patients.conditioning(PORTRAIT))
+    assert "F, 12-18 years, real: 50 %" in read.text
+    assert len(read.all("circle")) == 10, "2 of 12 are hidden"
+    assert [one["class"] for one in read.classed("s1")] == ["s1 dashed", "s1 solid"]

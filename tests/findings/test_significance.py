@@ -60,11 +60,11 @@ def judged(difference: Estimate, others: Sequence[Estimate] = (), margin: float 
 )
 @pytest.mark.parametrize("primary", [True, False])
 def test_each_outcome(difference: Estimate, margin: float, outcome: str, primary: bool):
-    found = judged(difference, margin=margin, primary=primary)
-    assert found.outcome == outcome and found.outcome in OUTCOMES
-    assert found.differs == (outcome in ("differs", "slight"))
-    assert found.family == ("primary" if primary else "exploratory")
-    assert found.seeds is None or outcome == "undecided"
+    of_x = judged(difference, margin=margin, primary=primary)
+    assert of_x.outcome == outcome and of_x.outcome in OUTCOMES
+    assert of_x.differs == (outcome in ("differs", "slight"))
+    assert of_x.family == ("primary" if primary else "exploratory")
+    assert of_x.seeds is None or outcome == "undecided"
 
 
 def test_one_seed_has_no_outcome():

@@ -10,9 +10,9 @@ def test_versions_that_differ_are_counted():
 
 
 def test_a_row_a_training():
-    found = Reading(trainings.trainings({"base": {1: MANIFEST, 0: MANIFEST}}))
-    assert "base02649,844560123abcdbase12" in found.text
-    assert len(found.all("tr")) == 3
+    read = Reading(trainings.trainings({"base": {1: MANIFEST, 0: MANIFEST}}))
+    assert "base02649,844560123abcdbase12" in read.text
+    assert len(read.all("tr")) == 3
 
 
 def test_none_found_is_said():

@@ -22,9 +22,9 @@ def test_every_verdict_has_a_sign_and_a_meaning():
 
 
 def test_the_matrix_has_a_row_a_variant_and_explains_what_it_shows():
-    found = Reading(verdicts.matrix(VERDICTS, ["base", "replica", "none"], ["lm", "sex", "cooccur"]))
-    assert "base✓ healthy! negligible (2 of 3)–" in found.text and "none–––" in found.text
-    assert "no path to the shared parameters" in found.text and "pulls against lm" not in found.text
+    read = Reading(verdicts.matrix(VERDICTS, ["base", "replica", "none"], ["lm", "sex", "cooccur"]))
+    assert "base✓ healthy! negligible (2 of 3)–" in read.text and "none–––" in read.text
+    assert "no path to the shared parameters" in read.text and "pulls against lm" not in read.text
 
 
 def test_faults_are_told_gravest_first_with_their_variants():
@@ -56,14 +56,14 @@ def test_cards_say_what_they_rest_on_and_what_was_not_checked():
 
 def test_tables_hold_every_claim_with_value_and_bound():
     claims = [judge(claim, results("replica", "replica_no_cooccur")).content() for claim in ANALYSIS]
-    found = Reading(verdicts.table(claims))
+    read = Reading(verdicts.table(claims))
     for one in claims:
-        assert one["quote"] in found.text and one["measure"] in found.text and one.get("reason", "") in found.text
-    assert len(found.all("tr")) == len(claims) + 1
-    assert "–" in found.text and "≤ 0.05" in found.text and "≥ 0.2 and ≤ 0.35" in found.text
+        assert one["quote"] in read.text and one["measure"] in read.text and one.get("reason", "") in read.text
+    assert len(read.all("tr")) == len(claims) + 1
+    assert "–" in read.text and "≤ 0.05" in read.text and "≥ 0.2 and ≤ 0.35" in read.text
 
 
 def test_the_tally_is_as_wide_as_its_counts():
-    found = Reading(verdicts.tally([{"verdict": "refuted"}] * 3 + [{"verdict": "supported"}]))
-    assert [own["style"] for _, own in found.tags if "style" in own] == ["flex-grow:1", "flex-grow:3"]
-    assert "✕ refuted 3" in found.text and "undecided" not in found.text
+    read = Reading(verdicts.tally([{"verdict": "refuted"}] * 3 + [{"verdict": "supported"}]))
+    assert [own["style"] for _, own in read.tags if "style" in own] == ["flex-grow:1", "flex-grow:3"]
+    assert "✕ refuted 3" in read.text and "undecided" not in read.text

@@ -16,6 +16,7 @@ LEARNING = ("batches.py", "machine", "model", "objectives", "settings.py", "trai
 CODE = (  # as in dvc.yaml; tests/test_architecture.py compares
     Path("pipeline/train.py"),
     Path("ehrgen/core"),
+    Path("ehrgen/leakage.py"),
     *(Path("ehrgen/data") / name for name in ("cohort.py", "icd9", "indicator.py", "sequences")),
     *(Path("ehrgen/learning") / name for name in LEARNING),
 )

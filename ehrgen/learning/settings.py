@@ -31,7 +31,7 @@ WEIGHTS = ("lm", "age", "sex", "cooccur", "age_matching", "diversity")
 """The keys of `loss` that weigh an objective; the others say what form it takes."""
 
 WITH_CHANCE = ("lm", "age", "sex")
-"""The objectives of which `schedules.chance` knows what they cost without learning anything but frequencies."""
+"""The objectives with a chance level: what they cost a model that knows nothing but frequencies (`training.chance`)."""
 
 
 class ConstantSettings(Settings):

@@ -87,8 +87,8 @@ def test_nats_below_chance_by_hand():
     values = {"validation_value": 0.25, "chance": 1.0, "value_prompts_shuffled": 0.625, "value_codes_shuffled": 1.0}
     one = Trace((values,))
     assert one.remaining == 0.25 and one.nats_below_chance == 0.75
-    assert one.lost_with("value_prompts_shuffled") == 0.5 and one.kept_with("value_codes_shuffled") == 0
-    assert one.lost_with("absent") is None and one.kept_with("absent") is None
+    assert one.lost_with("value_prompts_shuffled") == 0.5 and one.lost_with("value_codes_shuffled") == 1
+    assert one.lost_with("absent") is None
 
 
 @pytest.mark.parametrize("value", [0.99, 1.0, 1.5, None])

@@ -73,7 +73,7 @@ def test_the_newest_replaces_the_older_and_nothing_is_pickled(tmp_path: Path):
 
 def test_what_a_scheme_learned_comes_back_to_the_last_bit(tmp_path: Path):
     scheme, other = (Uncertainty({"lm": 1.0, "sex": 0.3}) for _ in range(2))
-    scheme.learn({"lm": 1 / 3, "sex": 2.0}, None)
+    scheme.learn({"lm": 1 / 3, "sex": 2.0}, {})
     checkpoint, model = Checkpoint(tmp_path / "checkpoint"), untrained()
     checkpoint.save(model, optimizer_of(model), scheme, ROWS)
     assert other.weights() != scheme.weights()

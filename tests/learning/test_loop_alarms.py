@@ -8,7 +8,6 @@ from ehrgen.learning.batches import Batch
 from ehrgen.learning.model.output import Output
 from ehrgen.learning.objectives.table import NothingToScoreError
 from ehrgen.learning.training.loop import Learner, TrainingError
-from ehrgen.learning.training.probes import ProbeFacts
 from tests.support.sequences import tiny
 from tests.support.training import here, matrices, recipe, trained
 
@@ -16,19 +15,20 @@ from tests.support.training import here, matrices, recipe, trained
 def test_a_constant_is_named_once_in_the_log(tmp_path: Path, capsys: pytest.CaptureFixture):
     trained(recipe(epochs=2, cooccur_form="observed"), tmp_path / "observed")
     (warning,) = [line for line in capsys.readouterr().out.splitlines() if "cooccur is" in line]
-    assert warning.startswith("warning: epoch 1: cooccur is a constant: value ") and "set loss.cooccur to 0" in warning
+    assert warning.startswith("warning: epoch 1: cooccur is constant: value ") and "set loss.cooccur to 0" in warning
     trained(recipe(epochs=1), tmp_path / "expected")
     assert "constant" not in capsys.readouterr().out
 
 
 def test_a_leak_is_named_once_in_the_log(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture):
     learner = Learner(recipe(epochs=2), tiny(), matrices(), here())
-    leaky = ProbeFacts(0.1, 0.7, 1.0, 0.1, 0.99, 3.0, 0.5, 0.6, 0.5)
-    measured = learner.probes.measure(learner.model) | {"sex": leaky}
+    probed = learner.probes.measure(learner.model)
+    leaky = {"validation_value": 0.1, "chance": 0.7, "value_codes_shuffled": 0.1, "value_prompts_shuffled": 3.0}
+    measured = probed | {"sex": probed["sex"] | leaky}
     monkeypatch.setattr(learner.probes, "measure", lambda model: measured)
     learner.epoch(1)
     (said,) = capsys.readouterr().out.splitlines()
-    assert said.startswith("warning: epoch 1: sex is leaky: 99% right with the codes of other patients")
+    assert said.startswith("warning: epoch 1: sex is leaky: 0.1 nats, 0.7 at chance, 3 with another patient's prompt")
     learner.epoch(2)
     assert not capsys.readouterr().out
 

@@ -93,9 +93,9 @@ def test_history_has_a_row_an_epoch_and_objective(tmp_path: Path):
 def test_rows_carry_what_the_probes_found():
     learner = Learner(recipe(epochs=1), tiny(), matrices(), here())
     rows = learner.epoch(1)
-    found = learner.probes.measure(learner.model)
+    probed = learner.probes.measure(learner.model)
     for row in rows:
-        assert asdict(found[row.objective]).items() <= asdict(row).items()
+        assert probed[row.objective].items() <= asdict(row).items()
     assert {row.objective: row.accuracy is None for row in rows} == {
         "lm": True,
         "age": False,

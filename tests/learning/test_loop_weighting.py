@@ -127,13 +127,13 @@ def test_gradnorm_makes_equal_shares_of_the_gradient(monkeypatch: pytest.MonkeyP
 
 def test_own_gradients_add_up_to_the_gradient_of_the_sum():
     """GradNorm's first step has the configured weights: the same gradient as with fixed ones."""
-    found = {}
+    of_scheme = {}
     for scheme in ("fixed", "gradnorm"):
         settings = recipe(epochs=1, batch_tokens=10**6, dropout=0, order="position", clip=1e9, weighting=scheme)
         learner = Learner(settings, tiny(), matrices(), here())
         learner.epoch(1)
-        found[scheme] = [p.grad for p in learner.model.parameters()]
-    for ours, wanted in zip(found["gradnorm"], found["fixed"], strict=True):
+        of_scheme[scheme] = [p.grad for p in learner.model.parameters()]
+    for ours, wanted in zip(of_scheme["gradnorm"], of_scheme["fixed"], strict=True):
         assert (ours is None) == (wanted is None)
         if wanted is not None:
             torch.testing.assert_close(ours, wanted, atol=1e-6, rtol=1e-4)

@@ -1,8 +1,9 @@
 import pytest
 import torch
 from torch import nn
+from transformers import get_cosine_schedule_with_warmup
 
-from ehrgen.learning.training.optimizer import adamw, pace
+from ehrgen.learning.training.optimizer import adamw, learning_rate_factor
 from tests.support.training import recipe, untrained
 
 
@@ -26,8 +27,18 @@ def test_every_parameter_is_stepped_once():
 
 @pytest.mark.parametrize("warmup", [0.0, 0.1, 1.0])
 @pytest.mark.parametrize("total", [1, 7, 100])
-def test_the_pace_rises_to_1_and_falls(total: int, warmup: float):
-    paces = [pace(step, total, warmup) for step in range(total)]
-    top = paces.index(max(paces))
-    assert max(paces) == 1 and min(paces) > 0
-    assert paces[: top + 1] == sorted(paces[: top + 1]) and paces[top:] == sorted(paces[top:], reverse=True)
+def test_the_learning_rate_rises_to_1_and_falls(total: int, warmup: float):
+    factors = [learning_rate_factor(step, total, warmup) for step in range(total)]
+    top = factors.index(max(factors))
+    assert max(factors) == 1 and min(factors) > 0
+    assert factors[: top + 1] == sorted(factors[: top + 1]) and factors[top:] == sorted(factors[top:], reverse=True)
+
+
+def test_it_is_the_schedule_of_transformers_but_for_a_warmup_one_step_ahead():
+    total, warm = 100, 10
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
+    theirs = get_cosine_schedule_with_warmup(optimizer, warm, total).lr_lambdas[0]
+    ours = [learning_rate_factor(step, total, warm / total) for step in range(total)]
+    assert theirs(0) == 0, "their first step would change nothing"
+    assert ours[:warm] == [theirs(step + 1) for step in range(warm)]
+    assert ours[warm:] == pytest.approx([theirs(step) for step in range(warm, total)], rel=1e-12)

@@ -14,8 +14,11 @@ from ehrgen.learning.batches import Batch
 from ehrgen.learning.model.output import Output
 from ehrgen.learning.objectives.table import NAMES, NothingToScoreError, build_objectives
 from ehrgen.learning.training import probes
+from ehrgen.learning.training.alarms import leaks
+from ehrgen.learning.training.chance import LABELLED, chance_of_symbols
+from ehrgen.learning.training.history import Probed, Row
 from ehrgen.learning.training.loop import Learner
-from ehrgen.learning.training.probes import LEAK_SHARE, ProbeError, ProbeFacts, Probes, leaks
+from ehrgen.learning.training.probes import ProbeError, Probes
 from tests.support.sequences import from_records, learnable, sequences_of, tiny
 from tests.support.training import here, matrices, recipe
 
@@ -65,32 +68,32 @@ def test_by_hand(reads: str, wrong_codes: str, wrong_prompt: str):
     facts = probes_of(sequences, order="position").measure(Reader(sequences, reads))
     expected = {"up": (0, 1), "down": (SURE, 0)}
     for name in ("age", "sex"):
-        found = facts[name]
-        assert (found.validation_value, found.accuracy) == pytest.approx((0, 1), abs=1e-6)
-        shuffled = found.value_codes_shuffled, found.accuracy_codes_shuffled
+        probed = facts[name]
+        assert (probed["validation_value"], probed["accuracy"]) == pytest.approx((0, 1), abs=1e-6)
+        shuffled = probed["value_codes_shuffled"], probed["accuracy_codes_shuffled"]
         assert shuffled == pytest.approx(expected[wrong_codes], abs=1e-6)
-        shuffled = found.value_prompts_shuffled, found.accuracy_prompts_shuffled
+        shuffled = probed["value_prompts_shuffled"], probed["accuracy_prompts_shuffled"]
         assert shuffled == pytest.approx(expected[wrong_prompt], abs=1e-6)
-        assert (found.chance, found.majority) == pytest.approx((math.log(2), 0.5))
-        assert found.probe_accuracy == 1  # the codes say it all
-        assert found.leaky == (reads == "prompt")
+        assert (probed["chance"], probed["majority"]) == pytest.approx((math.log(2), 0.5))
+        assert probed["probe_accuracy"] == 1  # the codes say it all
+        assert leaks(row(name, probed)) == (reads == "prompt")
     lm = facts["lm"]
-    assert (lm.validation_value, lm.value_codes_shuffled, lm.value_prompts_shuffled) == (2, 2, 2)
+    assert (lm["validation_value"], lm["value_codes_shuffled"], lm["value_prompts_shuffled"]) == (2, 2, 2)
     # symbols of training: 3 deliveries, 3 prostates, 6 times 4019, 6 ends
-    assert lm.chance == pytest.approx(2 * (1 / 6 * math.log(6) + 1 / 3 * math.log(3)))
-    assert lm.accuracy is lm.accuracy_codes_shuffled is lm.probe_accuracy is lm.majority is None
-    assert facts["cooccur"].chance is None and not facts["cooccur"].leaky
+    assert lm["chance"] == pytest.approx(2 * (1 / 6 * math.log(6) + 1 / 3 * math.log(3)))
+    assert {lm[name] for name in ("accuracy", "accuracy_codes_shuffled", "probe_accuracy", "majority")} == {None}
+    assert facts["cooccur"]["chance"] is None and not leaks(row("cooccur", facts["cooccur"]))
 
 
 def test_chance_of_categories_is_of_who_cannot_tell_their_codes_apart():
     """Six ends, and of 250 two codes, three times each: 1/2 ln 2 twice, and ln 2 more for every code."""
     records = [[["25000"]], [["25001"]]] * 3
     both = sequences_of(from_records(records, sex="FMFMFM"))
-    chance = {one: probes._of_symbols(both, one) for one in ("factored", "flat", "category")}
+    chance = {hierarchy: chance_of_symbols(both, hierarchy) for hierarchy in ("factored", "flat", "category")}
     assert chance == pytest.approx(dict.fromkeys(chance, 1.5 * math.log(2))), "even within: nothing is lost"
     uneven = sequences_of(from_records([*records[:5], [["25000"]]], sex="FMFMFM"))
-    assert probes._of_symbols(uneven, "category") == pytest.approx(1.5 * math.log(2))
-    assert probes._of_symbols(uneven, "factored") < 1.5 * math.log(2)
+    assert chance_of_symbols(uneven, "category") == pytest.approx(1.5 * math.log(2))
+    assert chance_of_symbols(uneven, "factored") < 1.5 * math.log(2)
 
 
 @pytest.mark.parametrize("encoder_input", ["prompt", "corrupted", "record"])
@@ -120,7 +123,7 @@ def test_inputs_are_those_of_training():
     assert 0.3 < kept / given < 0.7  # half of the codes
 
 
-def learner(**changes: Any) -> Learner:
+def strongly_labelled(**changes: Any) -> Learner:
     sequences = learnable()
     return Learner(
         recipe(learning_rate=0.02, lm=0.1, age=1.0, sex=1.0, **changes),
@@ -132,62 +135,70 @@ def learner(**changes: Any) -> Learner:
 
 def test_a_model_that_sees_no_code_leaks():
     """Its tokens are all the same, so whatever its heads know comes from the prompt."""
-    blind = learner(epochs=10, dropout=0.0)
+    blind = strongly_labelled(epochs=10, dropout=0.0)
     for embedding in (blind.model.bart.shared, blind.model.category.vectors):
         nn.init.zeros_(embedding.weight)
         embedding.weight.register_hook(torch.zeros_like)
     facts = trained(blind, 10)
     for name in ("age", "sex"):
-        found = facts[name]
-        assert found.accuracy > 0.95 and found.accuracy_codes_shuffled == pytest.approx(found.accuracy, abs=0.03)
-        assert found.accuracy_prompts_shuffled < 0.75
-        assert found.value_codes_shuffled < 0.5 * found.chance < found.chance < found.value_prompts_shuffled
-        assert found.leaky
-    said = leaks(3, facts, {"lm": 1.0, "age": 0.0, "sex": 1.0, "cooccur": 1.0})
-    assert list(said) == ["sex"] and said["sex"].startswith("epoch 3: sex is leaky: ")
+        probed = facts[name]
+        assert probed["accuracy"] > 0.95
+        assert probed["accuracy_codes_shuffled"] == pytest.approx(probed["accuracy"], abs=0.03)
+        assert probed["accuracy_prompts_shuffled"] < 0.75
+        assert probed["value_codes_shuffled"] < 0.5 * probed["chance"]
+        assert probed["chance"] < probed["value_prompts_shuffled"]
+        assert leaks(row(name, probed))
 
 
 def test_a_model_that_sees_no_prompt_does_not():
-    honest = learner(epochs=8, prompt_encoder=False, prompt_decoder=False, prompt_output=False)
+    honest = strongly_labelled(epochs=8, prompt_encoder=False, prompt_decoder=False, prompt_output=False)
     facts = trained(honest, 8)
-    for name, found in facts.items():
-        assert found.value_prompts_shuffled == pytest.approx(found.validation_value, rel=1e-5)
-        assert found.accuracy_prompts_shuffled == found.accuracy and not found.leaky
-        if name in probes.LABELLED:
-            assert found.accuracy > 0.7 > 0.65 > found.accuracy_codes_shuffled
-            assert found.value_codes_shuffled > found.chance > found.validation_value
+    for name, probed in facts.items():
+        assert probed["value_prompts_shuffled"] == pytest.approx(probed["validation_value"], rel=1e-5)
+        assert probed["accuracy_prompts_shuffled"] == probed["accuracy"] and not leaks(row(name, probed))
+        if name in LABELLED:
+            assert probed["accuracy"] > 0.7 > 0.65 > probed["accuracy_codes_shuffled"]
+            assert probed["value_codes_shuffled"] > probed["chance"] > probed["validation_value"]
 
 
-def trained(one: Learner, epochs: int) -> dict[str, ProbeFacts]:
+def trained(learner: Learner, epochs: int) -> dict[str, Probed]:
     for number in range(1, epochs + 1):
-        one.epoch(number)
-    return Probes(one.recipe, one.training, one.validation, one.objectives, one.machine).measure(one.model)
+        learner.epoch(number)
+    return probes_for(learner).measure(learner.model)
+
+
+def probes_for(learner: Learner) -> Probes:
+    return Probes(learner.recipe, learner.training, learner.validation, learner.objectives, learner.machine)
+
+
+def row(objective: str, probed: Probed) -> Row:
+    """A row of the history with what was probed; `lm` is as good under the inputs of sampling."""
+    return Row(1, objective, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, None, probed["validation_value"], **probed)
 
 
 def test_measuring_changes_nothing_and_repeats():
-    one = learner(epochs=1)
-    measured = Probes(one.recipe, one.training, one.validation, one.objectives, one.machine)
-    one.model.train()
+    learner = strongly_labelled(epochs=1)
+    measured = probes_for(learner)
+    learner.model.train()
     state = torch.get_rng_state()
-    assert measured.measure(one.model) == measured.measure(one.model)
-    assert one.model.training and torch.equal(torch.get_rng_state(), state)
-    again = Probes(one.recipe, one.training, one.validation, one.objectives, one.machine)
-    assert again.measure(one.model) == measured.measure(one.model)
+    assert measured.measure(learner.model) == measured.measure(learner.model)
+    assert learner.model.training and torch.equal(torch.get_rng_state(), state)
+    assert probes_for(learner).measure(learner.model) == measured.measure(learner.model)
 
 
 def test_values_are_means_over_positions_as_in_training():
     """Batches, weighed by their positions, are the whole validation split at once."""
-    one = Learner(recipe(batch_tokens=100, order="position"), tiny(), matrices(), here())
-    model = one.model.eval()
-    measured = Probes(one.recipe, one.training, one.validation, one.objectives, one.machine)
+    learner = Learner(recipe(batch_tokens=100, order="position"), tiny(), matrices(), here())
+    model = learner.model.eval()
+    measured = probes_for(learner)
     assert len(measured.batches) > 1
     log_prob = torch.cat([model(own).target_log_prob for own, _ in measured.batches])
-    assert measured.measure(model)["lm"].validation_value == pytest.approx(-log_prob.mean().item(), rel=1e-5)
-    lengths = torch.tensor(np.diff(one.validation.offsets) - 1)
-    brackets = np.searchsorted([2, 12, 18, 40, 65], one.validation.age, side="right")
+    assert measured.measure(model)["lm"]["validation_value"] == pytest.approx(-log_prob.mean().item(), rel=1e-5)
+    lengths = torch.tensor(np.diff(learner.validation.offsets) - 1)
+    brackets = np.searchsorted([2, 12, 18, 40, 65], learner.validation.age, side="right")
     share = np.bincount(brackets, weights=lengths) / lengths.sum().item()
-    assert measured.measure(model)["age"].majority == pytest.approx(share.max())
-    assert measured.measure(model)["sex"].majority == pytest.approx(np.bincount(one.validation.sex).max() / 32)
+    assert measured.measure(model)["age"]["majority"] == pytest.approx(share.max())
+    assert measured.measure(model)["sex"]["majority"] == pytest.approx(np.bincount(learner.validation.sex).max() / 32)
 
 
 def test_no_more_patients_than_stated(monkeypatch: pytest.MonkeyPatch):
@@ -204,16 +215,16 @@ def test_objectives_with_nothing_to_score_have_no_value():
     def pairs(out: Output, batch: Batch) -> torch.Tensor:
         raise NothingToScoreError("no pair")
 
-    one = Learner(recipe(), sequences, cooccurrence.count(sequences), here())
-    measured = Probes(one.recipe, one.training, one.validation, {"cooccur": pairs}, here())
-    assert set(vars(measured.measure(one.model)["cooccur"]).values()) == {None}
+    learner = Learner(recipe(), sequences, cooccurrence.count(sequences), here())
+    measured = Probes(learner.recipe, learner.training, learner.validation, {"cooccur": pairs}, here())
+    assert set(measured.measure(learner.model)["cooccur"].values()) == {None}
 
 
 def test_one_patient_cannot_be_mixed():
     sequences = tiny()
-    one = replace(sequences, split=np.where(np.arange(len(sequences)) == 0, 1, 0).astype(np.int8))
+    alone = replace(sequences, split=np.where(np.arange(len(sequences)) == 0, 1, 0).astype(np.int8))
     with pytest.raises(ProbeError, match="validation split: 1 of 1 patients are of an age bracket and sex that"):
-        probes_of(one)
+        probes_of(alone)
 
 
 def test_labels_that_training_never_saw_are_not_asked_for():
@@ -229,23 +240,15 @@ def test_labels_that_training_never_saw_are_not_asked_for():
 def test_objectives_without_a_head_have_values_but_no_accuracy():
     """The consistency form asks of patients, not of positions, what the codes expected would say."""
     changes = {"age_form": "consistency", "sex_form": "consistency", "age_matching": 1.0, "diversity": 1.0}
-    one = Learner(recipe(**changes), tiny(), matrices(), here())
-    facts = Probes(one.recipe, one.training, one.validation, one.objectives, one.machine).measure(one.model)
+    learner = Learner(recipe(**changes), tiny(), matrices(), here())
+    facts = probes_for(learner).measure(learner.model)
     assert set(facts) == set(NAMES)
-    for found in facts.values():
-        assert found.accuracy is found.accuracy_codes_shuffled is found.accuracy_prompts_shuffled is None
-        assert found.validation_value > 0 and not found.leaky
-    share = np.bincount(one.validation.sex) / 32
-    assert facts["sex"].majority == pytest.approx(share.max())
-    assert facts["sex"].chance == pytest.approx(-(share * np.log(share)).sum())
-    brackets = np.bincount(np.searchsorted([2, 12, 18, 40, 65], one.validation.age, side="right"))
-    assert facts["age"].majority == pytest.approx(brackets.max() / 32)
-    assert facts["age_matching"].chance is facts["diversity"].chance is None
-
-
-def test_leaky_from_the_middle_between_majority_and_all():
-    facts = ProbeFacts(0.1, 0.69, 1.0, 0.1, 0.5, 3.0, 0.4, 0.6, 0.5)
-    assert pytest.approx(0.75) == 0.5 + LEAK_SHARE * (1 - 0.5)
-    assert not replace(facts, accuracy_codes_shuffled=0.75).leaky
-    assert replace(facts, accuracy_codes_shuffled=0.76).leaky
-    assert not replace(facts, accuracy_codes_shuffled=None).leaky
+    for name, probed in facts.items():
+        assert {probed[f"accuracy{suffix}"] for suffix in ("", "_codes_shuffled", "_prompts_shuffled")} == {None}
+        assert probed["validation_value"] > 0 and not leaks(row(name, probed))
+    share = np.bincount(learner.validation.sex) / 32
+    assert facts["sex"]["majority"] == pytest.approx(share.max())
+    assert facts["sex"]["chance"] == pytest.approx(-(share * np.log(share)).sum())
+    brackets = np.bincount(np.searchsorted([2, 12, 18, 40, 65], learner.validation.age, side="right"))
+    assert facts["age"]["majority"] == pytest.approx(brackets.max() / 32)
+    assert facts["age_matching"]["chance"] is facts["diversity"]["chance"] is None

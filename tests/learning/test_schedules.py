@@ -13,10 +13,11 @@ from ehrgen.data.cohort import age_bracket
 from ehrgen.learning import settings
 from ehrgen.learning.objectives.table import NAMES
 from ehrgen.learning.settings import LossSettings, ScheduleSettings
-from ehrgen.learning.training.schedules import ScheduleError, Schedules, chance, factor
+from ehrgen.learning.training.chance import LABELLED, chance_of_label, chance_of_symbols, label_counts
+from ehrgen.learning.training.schedules import ScheduleError, Schedules, factor
 from tests.support.cohorts import cohort
 from tests.support.sequences import sequences_of, tiny
-from tests.support.training import LOSS
+from tests.support.training import LOSS, recipe
 
 CASES: dict[str, dict[str, Any]] = {
     "constant": {},
@@ -25,6 +26,8 @@ CASES: dict[str, dict[str, Any]] = {
     "step": {"until_epoch": 3},
     "retire": {"below": 0.1, "epochs": 2},
 }
+
+RETIRE = {"kind": "retire", "below": 0.1, "epochs": 1}
 
 
 def schedule(kind: str, **changes: Any) -> ScheduleSettings:
@@ -35,7 +38,7 @@ def schedule(kind: str, **changes: Any) -> ScheduleSettings:
 @pytest.mark.parametrize("kind", CASES)
 def test_a_factor_is_finite_and_not_below_0(kind: str):
     factors = [factor(schedule(kind), passed, [0.5, 0.05, 0.05, 0.6], 0.7) for passed in np.linspace(0, 8, 33)]
-    assert all(math.isfinite(one) and 0 <= one <= 1 for one in factors)
+    assert all(math.isfinite(each) and 0 <= each <= 1 for each in factors)
 
 
 @pytest.mark.parametrize(
@@ -82,24 +85,28 @@ def test_chance_is_the_entropy_of_the_labels(age_form: str):
         "age": entropy(np.bincount(np.repeat(age_bracket(training.age), lengths if age_form == "states" else 1))),
         "sex": entropy(np.bincount(training.sex)),
     }
-    assert {name: chance(name, training, age_form) for name in settings.WITH_CHANCE} == pytest.approx(expected)
+    chance = {name: chance_of_label(label_counts(training, name, age_form)) for name in LABELLED}
+    assert chance | {"lm": chance_of_symbols(training, "factored")} == pytest.approx(expected)
+    assert set(expected) == set(settings.WITH_CHANCE)
 
 
 def test_chance_by_hand():
     """Three women and a man: -3/4 ln 3/4 - 1/4 ln 1/4."""
     patients = cohort([["4019"], ["486"], ["486"], ["4019"]], sex="FFMF")
-    assert chance("sex", sequences_of(patients), "states") == pytest.approx(0.75 * math.log(4 / 3) + 0.25 * math.log(4))
+    assert chance_of_label(label_counts(sequences_of(patients), "sex", "states")) == pytest.approx(
+        0.75 * math.log(4 / 3) + 0.25 * math.log(4)
+    )
 
 
 def test_what_can_only_be_one_thing_cannot_be_retired():
     with pytest.raises(
         ScheduleError, match=r"loss\.schedules\.sex: chance is 0 nats, the 2 training patients have one"
     ):
-        Schedules({"sex": schedule("retire")}, sequences_of(cohort([["4019"], ["486"]], sex="FF")), "states")
+        Schedules(recipe(schedules={"sex": RETIRE}), sequences_of(cohort([["4019"], ["486"]], sex="FF")))
 
 
 def test_each_objective_has_its_own_schedule():
-    planned = Schedules({"sex": schedule("step"), "age": schedule("retire", epochs=1)}, tiny(), "states")
+    planned = Schedules(recipe(schedules={"sex": {"kind": "step", "until_epoch": 3}, "age": RETIRE}), tiny())
     past = {"lm": [5.0], "age": [0.01], "sex": [0.01], "cooccur": [1.0]}
     assert planned.factors(1, past) == {"lm": 1, "age": 0, "sex": 1, "cooccur": 1}
     assert planned.factors(3, past)["sex"] == 0

@@ -8,7 +8,7 @@ import torch
 from scipy.special import softmax
 
 from ehrgen.learning.settings import LossSettings
-from ehrgen.learning.training.gradients import Sums
+from ehrgen.learning.training.gradients import Parameters, StepGradient
 from ehrgen.learning.training.weighting import SCHEMES, Fixed, WeightingError, projected
 
 CONFIGURED = {"lm": 1.0, "sex": 0.005}
@@ -51,9 +51,9 @@ def test_a_state_is_all_that_was_learned(name: str):
     scheme, other = SCHEMES[name](CONFIGURED), SCHEMES[name](CONFIGURED)
     after(scheme, {"lm": 3.0, "sex": 0.7}, {"lm": 2.0, "sex": 0.1}, 7)
     other.load(scheme.state())
-    for one in (scheme, other):
-        one.begin({"lm": [3.0, 2.0], "sex": [0.7, 0.6]})
-        after(one, {"lm": 2.0, "sex": 0.6}, {"lm": 1.0, "sex": 0.2}, 3)
+    for each in (scheme, other):
+        each.begin({"lm": [3.0, 2.0], "sex": [0.7, 0.6]})
+        after(each, {"lm": 2.0, "sex": 0.6}, {"lm": 1.0, "sex": 0.2}, 3)
     assert other.weights() == scheme.weights()
 
 
@@ -91,7 +91,7 @@ def test_uncertainty_descends_its_own_objective():
     values = {"lm": 1.2, "sex": 0.1}
     s = torch.zeros(2, dtype=torch.float64, requires_grad=True)
     (torch.exp(-s) * torch.tensor(list(values.values())) + s / 2).sum().backward()
-    scheme.learn(values, None)
+    scheme.learn(values, {})
     assert list(scheme.state().values()) == pytest.approx((-0.025 * s.grad).tolist())
 
 
@@ -135,7 +135,7 @@ def test_opposed_gradients_lose_what_opposes():
     torch.testing.assert_close(projected(rows, rng()), torch.tensor([[0.5, 0.5], [0.0, 1.0]]))
 
 
-def reference_surgery(rows: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+def reference_pcgrad(rows: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     """Algorithm 1 of Yu et al., word for word."""
     changed = []
     for i in range(len(rows)):
@@ -147,25 +147,25 @@ def reference_surgery(rows: np.ndarray, generator: np.random.Generator) -> np.nd
     return np.stack(changed)
 
 
-def test_surgery_agrees_with_the_published_algorithm_and_with_its_seed():
+def test_pcgrad_agrees_with_the_published_algorithm_and_with_its_seed():
     rows = torch.randn(4, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-    found = projected(rows, rng(5))
-    np.testing.assert_allclose(found, reference_surgery(rows.numpy(), rng(5)), rtol=1e-9)
-    assert torch.equal(found, projected(rows, rng(5)))
-    assert any(not torch.equal(found, projected(rows, rng(seed))) for seed in range(10))
+    ours = projected(rows, rng(5))
+    np.testing.assert_allclose(ours, reference_pcgrad(rows.numpy(), rng(5)), rtol=1e-9)
+    assert torch.equal(ours, projected(rows, rng(5)))
+    assert any(not torch.equal(ours, projected(rows, rng(seed))) for seed in range(10))
 
 
-def test_of_two_opposed_objectives_each_still_falls_after_surgery():
+def test_of_two_opposed_objectives_each_still_falls_after_pcgrad():
     """A step along the combined gradient lowers both, where the plain sum would raise the weaker."""
     x = torch.nn.Parameter(torch.tensor([1.0, 1.0]))
     head = torch.nn.Parameter(torch.tensor([1.0]))
     losses = {"lm": 10 * x[0] + x[1], "sex": x[1] - x[0] + head.sum()}
-    sums = Sums([x], losses, [head])
-    sums.add(losses, 1.0)
     weights = {"lm": 1.0, "sex": 0.5}
-    falls = {}
+    step = StepGradient(Parameters([x], [head]), losses, weights, 1.0)
+    own, falls = step.measure(), {}
     for name in ("fixed", "pcgrad"):
-        total = SCHEMES[name](weights).combined(sums.matrix, weights, sums.shared, rng())
-        falls[name] = (sums.matrix[:, :2] @ total[:2]).tolist()
-        assert total[2].item() == 0.5  # the head's own parameter follows the weighted sum
+        SCHEMES[name](weights).set_gradient(step, rng())
+        falls[name] = (own.on_shared @ x.grad).tolist()
+        assert head.grad.tolist() == [0.5]  # the head's own parameter follows the weighted sum
+        x.grad = head.grad = None
     assert falls["fixed"][1] < 0 < min(falls["pcgrad"])

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
+from ehrgen.leakage import nats_below_chance, share_lost
+
 FINAL_COLUMNS = ("value", "weight", "share", "grad_norm", "grad_share", "validation_nll")
-LEAST_BELOW_CHANCE = 0.02  # of chance: below, a share of the nats below chance is a ratio of noise
 
 Row = dict[str, str]
 
@@ -56,22 +57,11 @@ class Trace:
     @property
     def nats_below_chance(self) -> float | None:
         """Chance - validation value; None where too little was learned to speak of its parts."""
-        remaining, chance = self.remaining, self.last("chance")
-        if remaining is None or chance is None or 1 - remaining < LEAST_BELOW_CHANCE:
-            return None
-        return (1 - remaining) * chance
+        return nats_below_chance(self.last("validation_value"), self.last("chance"))
 
     def lost_with(self, column: str) -> float | None:
         """Share of the nats below chance that is gone in `column` (another patient's prompt, ...): 0 none, 1 all."""
-        changed, below_chance, value = self.last(column), self.nats_below_chance, self.last("validation_value")
-        if changed is None or below_chance is None or value is None:
-            return None
-        return (changed - value) / below_chance
-
-    def kept_with(self, column: str) -> float | None:
-        """Share of the nats below chance that is still there in `column`: 1 - `lost_with`."""
-        lost = self.lost_with(column)
-        return None if lost is None else 1 - lost
+        return share_lost(self.last("validation_value"), self.last("chance"), self.last(column))
 
 
 Traces = dict[str, Trace]  # objective -> its epochs

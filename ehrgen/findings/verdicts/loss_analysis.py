@@ -5,8 +5,9 @@ repaired form where the collapsed one could show nothing (a system that writes o
 """
 
 from ehrgen.findings.verdicts.claims import Between, Claim, Harmless, Recovers, at_least, at_most
-from ehrgen.findings.verdicts.losses import CONFLICTING, LEAKY, NEGLIGIBLE, SOLVED
+from ehrgen.findings.verdicts.losses import CONFLICTING, NEGLIGIBLE, SOLVED
 from ehrgen.findings.verdicts.measures import Difference, ExtraTime, FromHistory, HeadParameters, Level, Measure
+from ehrgen.leakage import LEAKY
 
 REPLICA, REPAIRED, BASE = "replica", "replica_prompt_sampled", "multitask"
 RULED, HEAVY_AGE = "replica_prompt_rules", "replica_prompt_heavy_age"

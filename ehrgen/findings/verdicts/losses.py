@@ -12,9 +12,9 @@ from statistics import fmean
 from typing import Any
 
 from ehrgen.findings.statistics.history import Trace, Traces
+from ehrgen.leakage import is_leaky
 
 CONSTANT = 1e-6  # gradient norm on the shared parameters, nats; never above it in any epoch
-LEAKY = 0.5  # share of its nats below chance that comes from inputs it must not read
 SOLVED = 0.05  # validation value, share of chance
 NEGLIGIBLE = 0.005  # share of the gradient, mean over epochs
 CONFLICTING = -0.1  # cosine with the gradient of lm, mean over epochs
@@ -136,15 +136,16 @@ def leaky(objective: str, trace: Trace) -> bool:
     if objective not in (LM, *HEADS):
         return False
     _measured(trace, "validation_value", "chance")
+    value, chance = trace.last("validation_value"), trace.last("chance")
     if objective == LM:
         _measured(trace, "validation_nll")
-        return (trace.lost_with("validation_nll") or 0) >= LEAKY
+        return is_leaky(value, chance, with_inputs_of_sampling=trace.last("validation_nll"))
     if trace.last("accuracy") is None:
         return False
-    lost, kept = trace.lost_with("value_prompts_shuffled"), trace.kept_with("value_codes_shuffled")
-    if trace.nats_below_chance is not None and lost is None and kept is None:
+    prompts, codes = trace.last("value_prompts_shuffled"), trace.last("value_codes_shuffled")
+    if trace.nats_below_chance is not None and prompts is None and codes is None:
         _measured(trace, "value_prompts_shuffled")
-    return max(lost or 0, kept or 0) >= LEAKY  # None: too little was learned for any of it to be a leak
+    return is_leaky(value, chance, with_another_prompt=prompts, with_other_codes=codes)
 
 
 def solved(objective: str, trace: Trace) -> bool:

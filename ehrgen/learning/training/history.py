@@ -10,7 +10,17 @@ grad_norm      L2 norm of the unweighted gradient on the shared parameters, mean
 grad_share     weight x grad_norm, mean over the measured steps, / sum of the same, 0 to 1
 grad_cosine    cosine of that gradient with that of lm, mean over the measured steps that have both, -1 to 1
 validation_nll nats per symbol on the validation split under the inputs the sampler has (one value an epoch)
-the others     of `probes.ProbeFacts`: on validation patients after the epoch, as they are and with prompts exchanged
+
+The others are of `probes`: on validation patients after the epoch, as they are and with prompts exchanged. Values are
+nats, all else shares from 0 to 1; a patient counts as often as the objective asks about it.
+
+validation_value              of a patient's own codes and prompt
+chance                        value of who knows frequencies alone: of labels for age and sex, of symbols for lm
+accuracy                      of a head
+value_, accuracy_codes_shuffled     with another patient's codes
+value_, accuracy_prompts_shuffled   with another patient's prompt
+probe_accuracy                of a classifier that sees codes alone and learned from real ones
+majority                      share of the commonest label
 
 A field is empty where there was nothing to measure.
 """
@@ -19,6 +29,7 @@ import csv
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any, Self
 
 from ehrgen.core.files import replacing
 
@@ -46,6 +57,17 @@ class Row:
     accuracy_prompts_shuffled: float | None = None
     probe_accuracy: float | None = None
     majority: float | None = None
+
+    def as_written(self) -> Self:
+        """The row with numbers as `write` rounds them, which is how findings read them."""
+        values: dict[str, Any] = {
+            name: float(_written(v)) if isinstance(v, float) else v for name, v in asdict(self).items()
+        }
+        return type(self)(**values)
+
+
+Probed = Mapping[str, float | None]
+"""What probes measured of one objective, by column of `Row`; None where it has no such thing."""
 
 
 class Means:
@@ -91,37 +113,39 @@ class Epoch:
         self.pull.add({name: weights[name] * norm for name, norm in norms.items()})
         self.scored |= set(scored)
 
-    def constants(self, epoch: int) -> dict[str, str]:
-        """What to say of objectives with a weight and a value, but a gradient of exactly 0 at every measured step."""
+    def constants(self) -> set[str]:
+        """Objectives with a weight and a value, but a gradient of exactly 0 at every measured step."""
         return {
-            name: f"epoch {epoch}: {name} is a constant: value {value:.4f}, gradient exactly 0 at every measured step; "
-            f"it teaches nothing: set loss.{name} to 0 or choose another form of it"
+            name
             for name, value in self.value.mean.items()
             if name in self.scored and self.norm.mean[name] == 0 and value != 0 and self.weight.mean[name] > 0
         }
 
-    def rows(
-        self, epoch: int, validation_nll: float, facts: Mapping[str, Mapping[str, float | None]] | None = None
-    ) -> list[Row]:
-        """The epoch's rows, one an objective; `facts` fill further columns, by objective and column."""
+    def rows(self, epoch: int, validation_nll: float, probed: Mapping[str, Probed] | None = None) -> list[Row]:
+        """The epoch's rows, one an objective; `probed` fills further columns, by objective."""
         total = sum(abs(weighted) for weighted in self.weighted.mean.values())
         pull = sum(self.pull.mean.values())
         return [
             Row(
-                epoch,
-                name,
-                value,
-                self.weight.mean[name],
-                self.weighted.mean[name],
-                abs(self.weighted.mean[name]) / total,
-                self.norm.mean[name],
-                self.pull.mean[name] / pull,
-                self.cosine.mean.get(name),
-                validation_nll,
-                **(facts or {}).get(name, {}),
+                epoch=epoch,
+                objective=name,
+                value=value,
+                weight=self.weight.mean[name],
+                weighted=self.weighted.mean[name],
+                share=abs(self.weighted.mean[name]) / total,
+                grad_norm=self.norm.mean[name],
+                grad_share=self.pull.mean[name] / pull,
+                grad_cosine=self.cosine.mean.get(name),
+                validation_nll=validation_nll,
+                **(probed or {}).get(name, {}),
             )
             for name, value in self.value.mean.items()
         ]
+
+
+def _written(value: float) -> str:
+    """Six significant digits."""
+    return f"{value:.6g}"
 
 
 def write(rows: list[Row], path: Path) -> None:
@@ -130,4 +154,4 @@ def write(rows: list[Row], path: Path) -> None:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(f.name for f in fields(Row))
         for row in rows:
-            writer.writerow(f"{v:.6g}" if isinstance(v, float) else v for v in asdict(row).values())
+            writer.writerow(_written(v) if isinstance(v, float) else v for v in asdict(row).values())

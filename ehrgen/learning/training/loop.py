@@ -1,9 +1,8 @@
 """The training loop: multiply objectives by their weights, sum, step; one checkpoint an epoch."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict
 
 import numpy as np
 import torch
@@ -18,12 +17,13 @@ from ehrgen.learning.machine.device import Machine
 from ehrgen.learning.model.prompt_bart import PromptBart
 from ehrgen.learning.objectives.table import NothingToScoreError, build_objectives
 from ehrgen.learning.settings import Recipe
-from ehrgen.learning.training import gradients
+from ehrgen.learning.training.alarms import Alarms
 from ehrgen.learning.training.checkpoint import Checkpoint
+from ehrgen.learning.training.gradients import NoGradientError, Parameters, StepGradient
 from ehrgen.learning.training.history import Epoch, Row
-from ehrgen.learning.training.optimizer import adamw, pace
+from ehrgen.learning.training.optimizer import adamw, learning_rate_factor
 from ehrgen.learning.training.parts import whole_output
-from ehrgen.learning.training.probes import Probes, leaks
+from ehrgen.learning.training.probes import Probes
 from ehrgen.learning.training.schedules import Schedules
 from ehrgen.learning.training.weighting import SCHEMES
 
@@ -87,9 +87,10 @@ class Learner:
         self.model = model.placed(machine)
         self.objectives = build_objectives(recipe.loss, self.training, matrices, machine.device)
         self.scheme = SCHEMES[recipe.loss.weighting]({name: recipe.loss.weights()[name] for name in self.objectives})
-        self.schedules = Schedules(recipe.loss.schedules, self.training, recipe.loss.age_form)
+        self.schedules = Schedules(recipe, self.training)
         self.rows: list[Row] = []
-        self.warned: set[str] = set()
+        self.alarms = Alarms()
+        self.parameters = Parameters.of(self.model)
         self.probes = Probes(recipe, self.training, self.validation, self.objectives, machine)
         self.optimizer = adamw(self.model, settings)
         per_epoch = steps(self.training, settings.batch_tokens)
@@ -112,38 +113,37 @@ class Learner:
             step += 1
         if silent := set(self.objectives) - set(tally.value.mean):
             raise TrainingError(f"epoch {number}: no batch gave {', '.join(sorted(silent))} anything to score")
-        facts = self.probes.measure(self.model)
-        self._warn(tally.constants(number) | leaks(number, facts, tally.weight.mean))
-        columns = {name: asdict(found) for name, found in facts.items()}
-        added = tally.rows(number, self.validation_nll(), columns)
+        probed = self.probes.measure(self.model)
+        added = tally.rows(number, self.validation_nll(), probed)
+        for line in self.alarms.changes(added, tally.constants()):
+            if processes.first():
+                tqdm.write(line)
         self.rows += added
         return added
 
     def step(self, step: int, batch: Batch, tally: Epoch) -> None:
-        """One update along the weighted sum, or along what the scheme makes of the objectives' own gradients.
+        """One update along the gradient that the weighting scheme makes of the objectives.
 
-        The latter every MEASURE_EVERY steps of an epoch, to measure them, and always if the scheme needs them.
+        Each objective's own gradient is measured every MEASURE_EVERY steps of an epoch, and where the scheme asks.
         """
         settings = self.recipe.train
         for group in self.optimizer.param_groups:
-            group["lr"] = settings.learning_rate * pace(step, self.total_steps, settings.warmup)
+            group["lr"] = settings.learning_rate * learning_rate_factor(step, self.total_steps, settings.warmup)
         self.optimizer.zero_grad(set_to_none=True)
         weights = self.weights(step)
-        own = self.scheme.every_step or self._measures(step)
         losses = self.losses(batch)
         values = {name: float(loss.detach()) for name, loss in losses.items()}
         values = processes.agreed(values, self.machine.device)
         _refuse_nonfinite(values, step, batch)
         tally.add(values, weights, batch.weight)
-        norms = None
-        if own:
-            measured = gradients.Sums.of(self.model, self.objectives)
-            measured.add(losses, batch.weight)
-            measured.sum_over_processes()
-            norms = self._attribute(measured, values, weights, step, tally)
-        else:
-            _descend(losses, weights, batch.weight, step)
-            processes.sum_gradients(self.model.parameters())
+        gradient = StepGradient(self.parameters, losses, weights, batch.weight)
+        if step % self.steps_per_epoch % MEASURE_EVERY == 0:
+            gradient.measure()
+        try:
+            self.scheme.set_gradient(gradient, np.random.default_rng([self.recipe.seed, step, 0]))
+        except NoGradientError as error:
+            raise TrainingError(f"step {step}: {error}") from None
+        norms = self._attribute(gradient, values, tally)
         norm = float(clip_grad_norm_(self.model.parameters(), settings.clip))
         if not math.isfinite(norm):
             shape = tuple(batch.inputs.shape)
@@ -168,30 +168,14 @@ class Learner:
         """The values of each objective in the whole epochs so far."""
         return {name: [row.value for row in self.rows if row.objective == name] for name in self.objectives}
 
-    def _attribute(
-        self, measured: gradients.Sums, values: dict[str, float], weights: dict[str, float], step: int, tally: Epoch
-    ) -> dict[str, float]:
-        """The norms of the measured gradients; counts them, and makes of them the gradient to descend along."""
-        norms = measured.norms()
+    def _attribute(self, gradient: StepGradient, values: dict[str, float], tally: Epoch) -> dict[str, float]:
+        """Norms of the objectives' own gradients, which it counts; empty if none were measured."""
+        if gradient.own is None:
+            return {}
+        norms = gradient.own.norms()
         self.scheme.require_paths(values, norms)
-        tally.add_gradients(norms, measured.cosines(), weights, values)
-        rng = np.random.default_rng([self.recipe.seed, step, 0])
-        total = self.scheme.combined(measured.matrix, weights, measured.shared, rng)
-        active = [name for name in values if weights[name] > 0]
-        if active and not any(measured.reached[name] for name in active):
-            raise _without_path(step, active)
-        measured.assign(total, active)
+        tally.add_gradients(norms, gradient.own.cosines(), gradient.weights, values)
         return norms
-
-    def _warn(self, found: dict[str, str]) -> None:
-        """Say in the log what is wrong with an objective, the first time."""
-        for name, text in found.items():
-            if name not in self.warned and processes.first():
-                tqdm.write(f"warning: {text}")
-        self.warned |= found.keys()
-
-    def _measures(self, step: int) -> bool:
-        return step % self.steps_per_epoch % MEASURE_EVERY == 0
 
     def losses(self, batch: Batch) -> dict[str, torch.Tensor]:
         """The unweighted objectives on a batch, without those that have nothing to score in it."""
@@ -229,21 +213,6 @@ class Learner:
 def _mix(seed: int, epoch: int, process: int) -> int:
     """A seed of its own for each; that of process 0 is that of a process alone."""
     return int(np.random.SeedSequence([seed, epoch, *[process] * (process > 0)]).generate_state(1)[0])
-
-
-def _descend(losses: dict[str, torch.Tensor], weights: dict[str, float], share: float, step: int) -> None:
-    """Add the gradient of a batch's weighted sum to the parameters; what has no weight now costs nothing."""
-    active = {name: loss for name, loss in losses.items() if weights[name] > 0}
-    if not active:
-        return
-    total = sum(weights[name] * loss for name, loss in active.items())
-    if not total.requires_grad:
-        raise _without_path(step, active)
-    (share * total).backward()
-
-
-def _without_path(step: int, active: Iterable[str]) -> TrainingError:
-    return TrainingError(f"step {step}: no objective with a weight reaches a parameter: {', '.join(active)}")
 
 
 def _refuse_nonfinite(values: dict[str, float], step: int, batch: Batch) -> None:

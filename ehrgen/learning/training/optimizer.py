@@ -1,4 +1,4 @@
-"""AdamW as this room uses it, and the pace of its steps."""
+"""AdamW as this room uses it, and its learning-rate schedule."""
 
 import math
 
@@ -20,11 +20,14 @@ def adamw(model: nn.Module, settings: TrainSettings) -> torch.optim.AdamW:
     return torch.optim.AdamW(groups, lr=settings.learning_rate, betas=BETAS, fused=True)
 
 
-def pace(step: int, total: int, warmup: float) -> float:
+def learning_rate_factor(step: int, total: int, warmup: float) -> float:
     """Factor on the learning rate, 0 to 1: linear over the share `warmup` of all steps, then cosine decay to 0.
 
+    It is not `get_cosine_schedule_with_warmup` of transformers: that one starts at 0, so that the first batch would
+    teach nothing. This one is a step ahead until the warmup ends; from there both fall alike.
+
     Example:
-        >>> [round(pace(step, 8, 0.25), 2) for step in range(9)]
+        >>> [round(learning_rate_factor(step, 8, 0.25), 2) for step in range(9)]
         [0.5, 1.0, 1.0, 0.93, 0.75, 0.5, 0.25, 0.07, 0.0]
     """
     warm = max(1, round(warmup * total))

@@ -20,30 +20,33 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Num
-from scipy.special import entr
+from jaxtyping import Bool, Int
+from numpy import ndarray
 from torch import Tensor, nn
 
 from ehrgen.data.sequences.sequences import Sequences
-from ehrgen.data.sequences.vocabulary import FIRST_SYMBOL
 from ehrgen.learning.batches import Batch, collate, plan
 from ehrgen.learning.machine.device import Machine
 from ehrgen.learning.model.output import Output
 from ehrgen.learning.objectives import lm_and_heads
 from ehrgen.learning.objectives.table import NothingToScoreError, Objective
 from ehrgen.learning.settings import Recipe
-from ehrgen.learning.training import ceiling
+from ehrgen.learning.training.chance import (
+    LABELLED,
+    chance_of_label,
+    chance_of_symbols,
+    label_counts,
+    labels,
+    times_asked,
+)
+from ehrgen.learning.training.codes_only_probe import right_guesses
+from ehrgen.learning.training.history import Probed
 
 PATIENTS = 256
 """Validation patients probed after each epoch: a standard error of 3 points at most."""
 
-LEAK_SHARE = 0.5
-"""A head is leaky that, given another patient's codes, is right about more than this share of the patients that the
-commonest label misses. Codes of a stranger say nothing, so all of it comes from the prompt."""
-
 SEED = 0
 
-LABELLED = ("age", "sex")
 HEADS: dict[Objective, Callable[[Output, Batch], Bool[Tensor, " ..."]]] = {
     lm_and_heads.age: lambda out, batch: out.age_logits.argmax(-1) == batch.bracket[batch.patient],
     lm_and_heads.sex: lambda out, batch: out.sex_logits.argmax(-1) == batch.sex,
@@ -54,34 +57,6 @@ and sex train none, so its accuracy would say nothing."""
 
 class ProbeError(ValueError):
     """Validation patients that cannot be probed; the message says how many there are and what to do."""
-
-
-@dataclass(frozen=True)
-class ProbeFacts:
-    """One objective after one epoch, on validation patients; None where the objective has no such thing.
-
-    Values in nats, all else shares from 0 to 1. A patient counts as often as the objective asks about it.
-    """
-
-    validation_value: float | None
-    chance: float | None
-    """Of age and sex the entropy of the label, of lm that of the training symbols: the value of knowing nothing."""
-    accuracy: float | None
-    value_codes_shuffled: float | None
-    accuracy_codes_shuffled: float | None
-    value_prompts_shuffled: float | None
-    accuracy_prompts_shuffled: float | None
-    probe_accuracy: float | None
-    """Of a classifier that sees codes alone and learned from real ones: what an honest head can reach."""
-    majority: float | None
-    """Share of the commonest label."""
-
-    @property
-    def leaky(self) -> bool:
-        """Whether the head reads its answer from the prompt."""
-        if self.accuracy_codes_shuffled is None or self.majority is None:
-            return False
-        return self.accuracy_codes_shuffled > self.majority + LEAK_SHARE * (1 - self.majority)
 
 
 class Probes:
@@ -97,19 +72,19 @@ class Probes:
     ) -> None:
         self.objectives, self.machine, self.forbid_used = objectives, machine, recipe.train.mask_repeats
         rng = np.random.default_rng(SEED)
-        people = _people(training, validation, rng)
+        patients = _to_probe(training, validation, rng)
         if recipe.train.order == "shuffled":
             validation = validation.shuffled(rng)
-        own, mixed = (_collated(one, people, recipe) for one in (validation, _strangers(validation, people)))
-        self.batches = [(one.to(machine.device), two.to(machine.device)) for one, two in zip(own, mixed, strict=True)]
-        self.beforehand = {
-            name: _beforehand(name, objective, training, validation, people, recipe.model.hierarchy)
-            for name, objective in objectives.items()
-        }
+        own = _collated(validation, patients, recipe)
+        mixed = _collated(_strangers(validation, patients), patients, recipe)
+        self.batches = [
+            (batch.to(machine.device), stranger.to(machine.device)) for batch, stranger in zip(own, mixed, strict=True)
+        ]
+        self.beforehand = {name: _beforehand(name, recipe, training, validation, patients) for name in objectives}
 
     @torch.no_grad()
-    def measure(self, model: nn.Module) -> dict[str, ProbeFacts]:
-        """The facts of every objective; `model`, which maps (Batch, forbid_used) to Output, is left in its mode."""
+    def measure(self, model: nn.Module) -> dict[str, Probed]:
+        """Columns of the history by objective; `model`, which maps (Batch, forbid_used) to Output, keeps its mode."""
         mode = model.training
         model.eval()
         own, codes, prompts = ({name: _Score() for name in self.objectives} for _ in range(3))
@@ -123,29 +98,17 @@ class Probes:
                     prompts[name].add(objective, out_mixed, batch)
         model.train(mode)
         return {
-            name: ProbeFacts(
-                validation_value=own[name].value,
-                accuracy=own[name].accuracy,
-                value_codes_shuffled=codes[name].value,
-                accuracy_codes_shuffled=codes[name].accuracy,
-                value_prompts_shuffled=prompts[name].value,
-                accuracy_prompts_shuffled=prompts[name].accuracy,
+            name: {
+                "validation_value": own[name].value,
+                "accuracy": own[name].accuracy,
+                "value_codes_shuffled": codes[name].value,
+                "accuracy_codes_shuffled": codes[name].accuracy,
+                "value_prompts_shuffled": prompts[name].value,
+                "accuracy_prompts_shuffled": prompts[name].accuracy,
                 **self.beforehand[name],
-            )
+            }
             for name in self.objectives
         }
-
-
-def leaks(epoch: int, facts: Mapping[str, ProbeFacts], weights: Mapping[str, float]) -> dict[str, str]:
-    """What to say of objectives with a weight that are leaky, by name."""
-    return {
-        name: f"epoch {epoch}: {name} is leaky: {found.accuracy_codes_shuffled:.0%} right with the codes of other "
-        f"patients, where the commonest label is right for {found.majority:.0%}; it reads the prompt (a classifier of "
-        f"the patients' own codes reaches {found.probe_accuracy:.0%}): set loss.{name}_form to consistency or "
-        f"loss.{name} to 0"
-        for name, found in facts.items()
-        if found.leaky and weights[name] > 0
-    }
 
 
 @dataclass
@@ -175,69 +138,50 @@ class _Score:
         return self.right / self.asked if self.asked else None
 
 
-def _people(training: Sequences, validation: Sequences, rng: np.random.Generator) -> np.ndarray:
+def _to_probe(training: Sequences, validation: Sequences, rng: np.random.Generator) -> Int[ndarray, " B"]:
     """Rows of the patients to probe, at random; without those whose bracket or sex no training patient has.
 
     Raises:
         ProbeError: If fewer than two are left.
     """
-    order = rng.permutation(len(validation))
+    rows = rng.permutation(len(validation))
     for name in LABELLED:
-        order = order[np.isin(ceiling.labels(validation, name)[order], ceiling.labels(training, name))]
-    if len(order) < 2:
+        rows = rows[np.isin(labels(validation, name)[rows], labels(training, name))]
+    if len(rows) < 2:
         raise ProbeError(
-            f"validation split: {len(order)} of {len(validation)} patients are of an age bracket and sex that training "
+            f"validation split: {len(rows)} of {len(validation)} patients are of an age bracket and sex that training "
             "knows, and 2 are needed to exchange prompts; raise cohort.patients or cohort.split.validation"
         )
-    return order[:PATIENTS]
+    return rows[:PATIENTS]
 
 
-def _strangers(sequences: Sequences, people: np.ndarray) -> Sequences:
-    """The same records, each of `people` with the demographics of the one before, the first with those of the last."""
+def _strangers(sequences: Sequences, patients: Int[ndarray, " B"]) -> Sequences:
+    """The same records, each of `patients` with the demographics of the one before it, in a circle."""
     age, sex = np.array(sequences.age), np.array(sequences.sex)
-    age[people], sex[people] = age[np.roll(people, 1)], sex[np.roll(people, 1)]
+    age[patients], sex[patients] = age[np.roll(patients, 1)], sex[np.roll(patients, 1)]
     return replace(sequences, age=age, sex=sex)
 
 
-def _collated(sequences: Sequences, people: np.ndarray, recipe: Recipe) -> list[Batch]:
-    """`people` with the inputs and the batch size of training; a corrupted record lacks the same codes each time."""
+def _collated(sequences: Sequences, patients: Int[ndarray, " B"], recipe: Recipe) -> list[Batch]:
+    """`patients` with the inputs and the batch size of training; a corrupted record lacks the same codes each time."""
     rng = np.random.default_rng(SEED)
-    planned = plan((np.diff(sequences.offsets) - 1)[people], recipe.train.batch_tokens, None)
+    steps = plan((np.diff(sequences.offsets) - 1)[patients], recipe.train.batch_tokens, None)
     inputs = recipe.model.encoder_input, recipe.model.corruption
-    return [collate(sequences, people[rows], *inputs, rng) for rows in planned]
+    return [collate(sequences, patients[rows], *inputs, rng) for rows in steps]
 
 
 def _beforehand(
-    name: str,
-    objective: Objective,
-    training: Sequences,
-    validation: Sequences,
-    people: np.ndarray,
-    hierarchy: str,
-) -> dict[str, float | None]:
+    objective: str, recipe: Recipe, training: Sequences, validation: Sequences, patients: Int[ndarray, " B"]
+) -> Probed:
     """Chance, probe accuracy and majority: what does not change with the model."""
-    if name not in LABELLED:
-        chance = _of_symbols(training, hierarchy) if name == "lm" else None
+    if objective not in LABELLED:
+        chance = chance_of_symbols(training, recipe.model.hierarchy) if objective == "lm" else None
         return {"chance": chance, "probe_accuracy": None, "majority": None}
-    asked = (np.diff(validation.offsets) - 1)[people] if objective is lm_and_heads.age else np.ones(len(people))
-    label = np.bincount(ceiling.labels(validation, name)[people], weights=asked)
-    guessed = ceiling.guessed(training, validation, name)[people]
+    form = recipe.loss.age_form
+    counts = label_counts(validation, objective, form, patients)
+    right = right_guesses(training, validation, objective)[patients]
     return {
-        "chance": _entropy(label),
-        "probe_accuracy": float(np.average(guessed, weights=asked)),
-        "majority": float(label.max() / label.sum()),
+        "chance": chance_of_label(counts),
+        "probe_accuracy": float(np.average(right, weights=times_asked(validation, objective, form)[patients])),
+        "majority": float(counts.max() / counts.sum()),
     }
-
-
-def _of_symbols(training: Sequences, hierarchy: str) -> float:
-    """Nats per symbol of who knows frequencies alone: of categories, where the model may not tell their codes apart."""
-    symbols = training.tokens[training.tokens >= FIRST_SYMBOL] - FIRST_SYMBOL
-    if hierarchy != "category":
-        return _entropy(np.bincount(symbols))
-    of_class = training.vocabulary.symbol_class[symbols]
-    return _entropy(np.bincount(of_class)) + float(np.log(training.vocabulary.class_size[of_class]).mean())
-
-
-def _entropy(counts: Num[np.ndarray, " K"]) -> float:
-    """Nats, of the distribution in proportion to `counts`."""
-    return float(entr(counts / counts.sum()).sum())

@@ -7,17 +7,16 @@ so that a resumed training goes on with the same factors.
 import math
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
-from ehrgen.data.cohort import AGE_BRACKETS, SEXES, age_bracket
 from ehrgen.data.sequences.sequences import Sequences
 from ehrgen.learning.settings import (
     ConstantSettings,
     RampSettings,
+    Recipe,
     RetireSettings,
     ScheduleSettings,
     StepSettings,
 )
+from ehrgen.learning.training.chance import chance_of_label, chance_of_symbols, label_counts
 
 
 class ScheduleError(ValueError):
@@ -47,6 +46,8 @@ def factor(schedule: ScheduleSettings, passed: float, past: Sequence[float], cha
         case StepSettings(until_epoch=last):
             return 1.0 if passed < last else 0.0
         case RetireSettings(below=below, epochs=epochs):
+            if chance is None:
+                raise ScheduleError("no chance level is known; use the schedule step instead of retire")
             return 0.0 if _solved(past, below * chance, epochs) else 1.0
 
 
@@ -63,15 +64,20 @@ def _solved(past: Sequence[float], limit: float, epochs: int) -> bool:
 class Schedules:
     """The factors of all objectives; 1 where nothing is planned."""
 
-    def __init__(self, settings: Mapping[str, ScheduleSettings], training: Sequences, age_form: str) -> None:
-        """`age_form` is the form of the age objective, `loss.age_form`.
+    def __init__(self, recipe: Recipe, training: Sequences) -> None:
+        """`training` is the training split.
 
         Raises:
             ScheduleError: If an objective is to retire whose chance level is 0 on these patients.
         """
-        self.settings = dict(settings)
-        retiring = [name for name, one in settings.items() if one.kind == "retire"]
-        self.chance = {name: chance(name, training, age_form) for name in retiring}
+        self.settings = dict(recipe.loss.schedules)
+        self.chance: dict[str, float] = {}
+        for name, schedule in self.settings.items():
+            if schedule.kind == "retire":
+                if name == "lm":
+                    self.chance[name] = chance_of_symbols(training, recipe.model.hierarchy)
+                else:
+                    self.chance[name] = chance_of_label(label_counts(training, name, recipe.loss.age_form))
         for name, nats in self.chance.items():
             if nats == 0:
                 raise ScheduleError(
@@ -85,24 +91,3 @@ class Schedules:
             name: factor(self.settings[name], passed, values, self.chance.get(name)) if name in self.settings else 1.0
             for name, values in past.items()
         }
-
-
-def chance(name: str, training: Sequences, age_form: str) -> float:
-    """Entropy of what the objective predicts, at least 0 nats: its value for a model that knows frequencies alone.
-
-    Of the symbols for `lm`, of the sex over patients for `sex`, of the age bracket over positions for `age` of form
-    `states`, which scores each, and over patients for `consistency`, which scores a history as a whole.
-    """
-    positions = np.diff(training.offsets) - 1
-    match name:
-        case "lm":
-            counts = np.bincount(np.delete(training.tokens, training.offsets[:-1]))
-        case "age":
-            times = positions if age_form == "states" else None
-            counts = np.bincount(age_bracket(np.asarray(training.age)), weights=times, minlength=len(AGE_BRACKETS))
-        case "sex":
-            counts = np.bincount(training.sex, minlength=len(SEXES))
-        case _:
-            raise ScheduleError(f"{name}: no chance level is known; use the schedule step instead of retire")
-    share = counts[counts > 0] / counts.sum()
-    return float(-(share * np.log(share)).sum())

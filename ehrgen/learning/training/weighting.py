@@ -1,9 +1,10 @@
-"""Schemes that set the weights of the objectives from what training shows. All start from the configured weights.
+"""Schemes that weigh the objectives by what training shows. All start from the configured weights.
 
-A scheme learns after every step from values (nats) and, if it asks for them, gradient norms; `state` is all it has
-learned, so that a checkpoint can carry it. Plans made beforehand are in `schedules` and multiply what a scheme says.
+A scheme sets the gradient of every step. It learns after the step from values (nats) and from gradient norms, where
+these were measured; `state` is all it has learned, so that a checkpoint can carry it. Plans made beforehand are in
+`schedules` and multiply what a scheme says.
 
-Axes: O objectives, P parameters, the shared ones first.
+Axes: O objectives, S shared parameters laid out one after the other.
 """
 
 import math
@@ -14,6 +15,8 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
+
+from ehrgen.learning.training.gradients import StepGradient
 
 RATE = 0.025
 """Of the gradient steps on log variances and log weights: what GradNorm's authors use. The model's own rate, 0.003 over
@@ -31,8 +34,6 @@ class Fixed:
     """The configured weights, and the step along the gradient of the weighted sum."""
 
     name = "fixed"
-    every_step = False
-    """Whether the scheme needs each objective's own gradient at every step, not only where they are measured anyway."""
 
     def __init__(self, configured: Mapping[str, float]) -> None:
         self.configured = dict(configured)
@@ -44,20 +45,19 @@ class Fixed:
     def begin(self, past: Mapping[str, Sequence[float]]) -> None:
         """Before an epoch: learn from the objectives' values in each whole epoch so far."""
 
-    def learn(self, values: Mapping[str, float], norms: Mapping[str, float] | None) -> None:
-        """After a step: learn from its values and, if they were measured, its gradient norms."""
+    def set_gradient(self, step: StepGradient, rng: np.random.Generator) -> None:
+        """Give every parameter the gradient to descend along in this step.
+
+        Raises:
+            NoGradientError: If no objective with a weight reaches a parameter.
+        """
+        step.follow_weighted_sum()
+
+    def learn(self, values: Mapping[str, float], norms: Mapping[str, float]) -> None:
+        """After a step: learn from its values and its gradient norms, empty where they were not measured."""
 
     def require_paths(self, values: Mapping[str, float], norms: Mapping[str, float]) -> None:
         """Raise WeightingError for an objective with a value but no gradient, if it would mislead the scheme."""
-
-    def combined(
-        self, rows: Float[Tensor, "O P"], weights: Mapping[str, float], shared: int, rng: np.random.Generator
-    ) -> Float[Tensor, " P"]:
-        """The gradient to descend along, of the objectives' own ones; the first `shared` columns are shared."""
-        total = torch.zeros_like(rows[0])
-        for row, weight in zip(rows, weights.values(), strict=True):  # one by one: a row of zeros changes no bit
-            total.add_(row, alpha=weight)
-        return total
 
     def state(self) -> dict[str, float]:
         """What was learned, by objective."""
@@ -68,7 +68,7 @@ class Fixed:
 
 
 class Dynamic(Fixed):
-    """What the dynamic schemes share: they refuse a constant, as they would follow a value that nothing can change."""
+    """What the dynamic schemes have in common: they refuse a constant, whose value they would follow in vain."""
 
     def require_paths(self, values: Mapping[str, float], norms: Mapping[str, float]) -> None:
         constant = [name for name, value in values.items() if value != 0 and norms[name] == 0]
@@ -99,7 +99,7 @@ class Uncertainty(Dynamic):
     def weights(self) -> dict[str, float]:
         return {name: math.exp(-s) for name, s in self.log_variance.items()}
 
-    def learn(self, values: Mapping[str, float], norms: Mapping[str, float] | None) -> None:
+    def learn(self, values: Mapping[str, float], norms: Mapping[str, float]) -> None:
         _refuse(values, "below 0", [name for name, value in values.items() if value < 0], self.name)
         for name, value in values.items():
             slope = 0.5 - math.exp(-self.log_variance[name]) * value
@@ -124,7 +124,6 @@ class GradNorm(Dynamic):
     """
 
     name = "gradnorm"
-    every_step = True
 
     def __init__(self, configured: Mapping[str, float]) -> None:
         super().__init__(configured)
@@ -133,7 +132,11 @@ class GradNorm(Dynamic):
     def weights(self) -> dict[str, float]:
         return dict(self.learned)
 
-    def learn(self, values: Mapping[str, float], norms: Mapping[str, float] | None) -> None:
+    def set_gradient(self, step: StepGradient, rng: np.random.Generator) -> None:
+        step.measure()  # for the norms that it learns from
+        step.follow_weighted_sum()
+
+    def learn(self, values: Mapping[str, float], norms: Mapping[str, float]) -> None:
         logs = {name: math.log(self.learned[name] * norms[name]) for name in values if norms[name] > 0}
         for name, log in logs.items():
             self.learned[name] *= math.exp(-RATE * (log - fmean(logs.values())))
@@ -147,7 +150,7 @@ class GradNorm(Dynamic):
         self.learned = {name: state[name] for name in self.learned}
 
 
-class DynamicAverage(Dynamic):
+class DWA(Dynamic):
     """Configured weights times O softmax(r / `TEMPERATURE`), r = last epoch's value over that of the one before.
 
     What falls more slowly than the others gets more weight. The first two epochs have the configured weights. There is
@@ -172,11 +175,12 @@ class DynamicAverage(Dynamic):
         latest = {name: min(values[-2:]) for name, values in past.items()}
         _refuse(latest, "not above 0", [name for name, value in latest.items() if value <= 0], self.name)
         rise = {name: values[-1] / values[-2] / TEMPERATURE for name, values in past.items()}
-        pull = {name: math.exp(one - max(rise.values())) for name, one in rise.items()}
-        self.factor = {name: len(pull) * one / sum(pull.values()) for name, one in pull.items()}
+        exponential = {name: math.exp(ratio - max(rise.values())) for name, ratio in rise.items()}
+        total = sum(exponential.values())
+        self.factor = {name: len(rise) * part / total for name, part in exponential.items()}
 
 
-class Surgery(Dynamic):
+class PCGrad(Dynamic):
     """The configured weights; of each objective's gradient, what opposes another's is projected out before the sum.
 
     On the shared parameters; the others follow the weighted sum. The order of projections is drawn anew every step.
@@ -186,13 +190,12 @@ class Surgery(Dynamic):
     """
 
     name = "pcgrad"
-    every_step = True
 
-    def combined(
-        self, rows: Float[Tensor, "O P"], weights: Mapping[str, float], shared: int, rng: np.random.Generator
-    ) -> Float[Tensor, " P"]:
-        weighted = rows * rows.new_tensor(list(weights.values()))[:, None]
-        return torch.cat([projected(weighted[:, :shared], rng).sum(dim=0), weighted[:, shared:].sum(dim=0)])
+    def set_gradient(self, step: StepGradient, rng: np.random.Generator) -> None:
+        matrix, shared = step.measure().matrix, step.parameters.shared_size
+        weighted = matrix * matrix.new_tensor(list(step.weights.values()))[:, None]
+        on_shared, on_others = projected(weighted[:, :shared], rng).sum(dim=0), weighted[:, shared:].sum(dim=0)
+        step.follow(torch.cat([on_shared, on_others]))
 
 
 def projected(rows: Float[Tensor, "O S"], rng: np.random.Generator) -> Float[Tensor, "O S"]:
@@ -217,4 +220,4 @@ def _refuse(values: Mapping[str, float], what: str, names: Iterable[str], scheme
         raise WeightingError(f"loss.weighting {scheme}: a value is {what}: {listed}; use weighting: fixed or pcgrad")
 
 
-SCHEMES: dict[str, type[Fixed]] = {one.name: one for one in (Fixed, Uncertainty, GradNorm, DynamicAverage, Surgery)}
+SCHEMES: dict[str, type[Fixed]] = {scheme.name: scheme for scheme in (Fixed, Uncertainty, GradNorm, DWA, PCGrad)}

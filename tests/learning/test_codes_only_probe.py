@@ -4,7 +4,8 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from ehrgen.data.sequences.sequences import Sequences
-from ehrgen.learning.training import ceiling
+from ehrgen.learning.training.chance import labels
+from ehrgen.learning.training.codes_only_probe import STRENGTH, presence, right_guesses
 from tests.support.sequences import from_records, sequences_of, tiny
 
 
@@ -22,24 +23,24 @@ def rng() -> np.random.Generator:
 def test_presence_by_hand():
     # codes 1850, 4019, V270; categories 185, 401, V27. A code counts once, however many visits have it.
     sequences = sequences_of(from_records([[["V270", "4019"]], [["1850"], ["1850"]]]))
-    assert ceiling.presence(sequences).toarray().tolist() == [[0, 1, 1, 0, 1, 1], [1, 0, 0, 1, 0, 0]]
+    assert presence(sequences).toarray().tolist() == [[0, 1, 1, 0, 1, 1], [1, 0, 0, 1, 0, 0]]
 
 
 def test_codes_that_say_the_sex_are_read():
     training, people = halves(sex="MF" * 10)
-    assert ceiling.guessed(training, people, "sex").all()
+    assert right_guesses(training, people, "sex").all()
 
 
 def test_codes_that_say_the_wrong_sex_are_read_too():
     training, _ = halves(sex="MF" * 10)
     _, people = halves(sex="FM" * 10)
-    assert not ceiling.guessed(training, people, "sex").any()
+    assert not right_guesses(training, people, "sex").any()
 
 
 def test_a_label_all_training_patients_share_is_the_guess():
     training, _ = halves(sex="F" * 20)
     _, people = halves(sex="MF" * 10)
-    assert ceiling.guessed(training, people, "sex").tolist() == (people.sex == 0).tolist()
+    assert right_guesses(training, people, "sex").tolist() == (people.sex == 0).tolist()
 
 
 @pytest.mark.parametrize("name", ["age", "sex"])
@@ -47,11 +48,11 @@ def test_as_scikit_learn_on_the_records_as_text(name: str):
     training, people = tiny().of_split("train"), tiny().of_split("validation")
     vectorizer = CountVectorizer(binary=True, token_pattern=r"\S+")
     vectorizer.fit(texts(tiny()))
-    reference = LogisticRegression(C=ceiling.STRENGTH, max_iter=1000)
-    reference.fit(vectorizer.transform(texts(training)), ceiling.labels(training, name))
-    expected = reference.predict(vectorizer.transform(texts(people))) == ceiling.labels(people, name)
-    guessed = ceiling.guessed(training, people, name)
-    assert guessed.tolist() == expected.tolist() == ceiling.guessed(training, people, name).tolist()
+    reference = LogisticRegression(C=STRENGTH, max_iter=1000)
+    reference.fit(vectorizer.transform(texts(training)), labels(training, name))
+    expected = reference.predict(vectorizer.transform(texts(people))) == labels(people, name)
+    guessed = right_guesses(training, people, name)
+    assert guessed.tolist() == expected.tolist() == right_guesses(training, people, name).tolist()
     assert 0 < guessed.mean() < 1
 
 

@@ -175,7 +175,7 @@ def test_what_lies_in_no_subfolder_has_a_reason():
         if path.stem != "__init__":
             found.setdefault(path.parent.name, set()).add(path.stem)
     assert found == {name: set(files) for name, files in IN_NO_SUBFOLDER.items()}
-    assert {path.stem for path in (ROOT / "ehrgen").glob("*.py")} == {"__init__", "variants"}
+    assert {path.stem for path in (ROOT / "ehrgen").glob("*.py")} == {"__init__", "leakage", "variants"}
 
 
 def test_the_store_keys_a_training_by_the_code_that_dvc_ties_it_to():

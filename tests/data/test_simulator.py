@@ -26,8 +26,8 @@ def simulator() -> Simulator:
 
 @pytest.fixture(scope="module")
 def timed(simulator) -> tuple[Cohort, float]:
-    start = time.perf_counter()
-    return simulator.sample(LIKE_MIMIC, np.random.default_rng(0)), time.perf_counter() - start
+    start = time.process_time()  # other work on the machine is no failure
+    return simulator.sample(LIKE_MIMIC, np.random.default_rng(0)), time.process_time() - start
 
 
 @pytest.fixture(scope="module")

@@ -14,13 +14,13 @@ help:
 	@echo 'make repro   the ablation of params.yaml: prepare, train, sample, measure, compare'
 	@echo 'make autopsy the system whose collapse started this, and each repair of it -> studies/autopsy'
 	@echo 'make review BASE=main   what this branch changes in parameters, results and verdicts'
-	@echo 'make test-portable   quick tests of what computes, as processors without AVX-512 or any vectors run them, 1 and 4 threads'
 	@echo 'make smoke   the same stages on a tiny cohort, in a temporary copy'
-	@echo 'make test    format, lint and all tests'
+	@echo 'make test    lint and all tests'
 	@echo 'make test-quick   the tests that take less than two seconds each, without DVC and browser: under a minute'
+	@echo 'make test-portable   the quick tests of what computes, as if this were another processor, with 1 and 4 threads'
 	@echo 'make metrics-check   the metrics against reference generators whose faults are known'
 	@echo 'make bench   speed and memory of every part, some against what one would otherwise write -> benchmarks'
-	@echo 'make lint    format and lint alone'
+	@echo 'make lint    format, style, spelling, shell; no tests'
 	@echo 'make lock    requirements.lock anew from pyproject.toml; versions stay, unless UPGRADE=--upgrade'
 
 setup: $(READY)
@@ -77,6 +77,8 @@ test-portable: $(READY)
 lint: $(READY)
 	.venv/bin/ruff format --check
 	.venv/bin/ruff check
+	git ls-files -z | xargs -0 .venv/bin/codespell
+	.venv/bin/shellcheck .ci/run
 
 # One lock for every Python and system of the README; versions that stand in it are kept. The header names this command.
 UPGRADE ?=

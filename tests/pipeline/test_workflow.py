@@ -255,10 +255,3 @@ def test_code_of_the_pull_request_runs_without_rights():
     assert "head.repo.full_name == github.repository" in jobs["post"]["if"]
     assert not any("uses" in one or ".venv" in one["run"] for one in jobs["post"]["steps"])
     assert "GH_TOKEN" not in json.dumps(jobs["review"])
-
-
-def test_make_targets_of_the_workflow_exist():
-    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    targets = [one["run"].split()[1] for one in STEPS if one.get("run", "").startswith("make ")]
-    assert targets == ["setup", "test"]
-    assert all(re.search(rf"^{target}:", makefile, re.MULTILINE) for target in targets)

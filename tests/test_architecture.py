@@ -18,6 +18,7 @@ MAY_IMPORT = {
     "learning": {"ehrgen.data"},
     "metrics": {"ehrgen.data"},
     "findings": {"ehrgen.metrics.table"},
+    "scoring": {"ehrgen.data", "ehrgen.metrics", "ehrgen.findings"},
     "release": {"ehrgen.data", "ehrgen.learning", "ehrgen.findings", "ehrgen.metrics.table"},
 }
 IN_NO_SUBFOLDER = {  # files at the root of a room, and why they are there
@@ -43,6 +44,14 @@ IN_NO_SUBFOLDER = {  # files at the root of a room, and why they are there
         "portrait": "draws on the cohorts without being a metric",
         "settings": "the parameters of the whole room",
     },
+    "scoring": {
+        "judging": "one step from request to page",
+        "markdown": "one step from request to page",
+        "page": "one step from request to page",
+        "progress": "one step from request to page",
+        "request": "one step from request to page",
+        "sides": "one step from request to page",
+    },
     "release": {
         "card": "one step from request to files",
         "demographics": "one step from request to files",
@@ -54,7 +63,7 @@ IN_NO_SUBFOLDER = {  # files at the root of a room, and why they are there
     },
 }
 ONLY_LEARNING = {"torch", "transformers", "safetensors", "accelerate"}
-NO_STAGE = {"__init__", "estimate", "generate"}
+NO_STAGE = {"__init__", "estimate", "generate", "score"}
 QUICK = ("resolve", "compare", "conclude", "report", "headline")
 SLOW_TO_IMPORT = {"torch", "transformers", "pandas", "scipy.stats", "sklearn", "dvc"}
 REMOVED_NOT_READ = {"resolve": {"reports/*", "data/source"}}  # it prunes what is left of dropped variants and files

@@ -34,7 +34,7 @@ def glance(sources: Sources) -> Markup:
     return joined(
         el("p", sources.ablation["summary"]),
         el("ul", *(faults or [el("li", "No objective of any variant shows a fault.")]), class_="faults"),
-        _figure(verdicts.matrix(sources.findings["objectives"], sources.variants, sources.objectives), "matrix"),
+        figure(verdicts.matrix(sources.findings["objectives"], sources.variants, sources.objectives), "matrix"),
         el("h3", "Sentences of the loss analysis, judged by these runs"),
         verdicts.tally(sources.findings["claims"]),
         el("h3", EXPECTED),
@@ -44,7 +44,7 @@ def glance(sources: Sources) -> Markup:
 
 def weights(sources: Sources) -> Markup:
     """Share of the loss against share of the gradient, all variants."""
-    return _figure(overview.balance(sources.ablation, sources.variants, sources.objectives, sources.series), "balance")
+    return figure(overview.balance(sources.ablation, sources.variants, sources.objectives, sources.series), "balance")
 
 
 def quality(sources: Sources) -> Markup:
@@ -56,7 +56,7 @@ def quality(sources: Sources) -> Markup:
         el("p", CAPTIONS["primary"]),
         el("div", overview.primary(sources.ablation), class_="wide"),
         el("h3", "Headline metrics"),
-        _figure(overview.quality(sources.ablation, sources.variants), "quality"),
+        figure(overview.quality(sources.ablation, sources.variants), "quality"),
         el("details", el("summary", "The same in numbers"), el("div", table, class_="wide")),
         el("details", el("summary", f"Not judged, and why ({len(remarks)})"), listed) if remarks else None,
     )
@@ -64,17 +64,21 @@ def quality(sources: Sources) -> Markup:
 
 def variants(sources: Sources) -> Markup:
     """One article a variant, and one for real patients; the script shows the one that is chosen."""
-    names = [*sources.variants, FLOOR]
+    floor = article(FLOOR, el("p", CAPTIONS["floor"], class_="lead"), *likeness(sources.floor))
+    return joined(
+        chooser("Variant", [*sources.variants, FLOOR]),
+        *(_variant(sources, name) for name in sources.variants),
+        floor,
+    )
+
+
+def chooser(what: str, names: Sequence[str]) -> Markup:
+    """Buttons, one an article; the first is chosen."""
     choices = [
         el("label", el("input", type="radio", name="variant", value=name, checked=at == 0), el("span", name))
         for at, name in enumerate(names)
     ]
-    floor = _article(FLOOR, el("p", CAPTIONS["floor"], class_="lead"), *_likeness(sources.floor))
-    return joined(
-        el("fieldset", el("legend", "Variant"), *choices, class_="chooser"),
-        *(_variant(sources, name) for name in sources.variants),
-        floor,
-    )
+    return el("fieldset", el("legend", what), *choices, class_="chooser")
 
 
 def claims(sources: Sources) -> Markup:
@@ -96,19 +100,19 @@ def _variant(sources: Sources, name: str) -> Markup:
     parts = [el("p", _difference(sources, name), class_="lead")]
     if traces:
         parts += [
-            _figure(curves.shares(traces, series), "shares"),
+            figure(curves.shares(traces, series), "shares"),
             verdicts.cards(sources.findings["objectives"].get(name, {}), sources.objectives),
-            _figure(joined(curves.trajectories(traces, series), curves.key()), "trajectories"),
+            figure(joined(curves.trajectories(traces, series), curves.key()), "trajectories"),
         ]
     else:
         parts.append(el("p", "No history of a training was found.", class_="note"))
     if portraits := sources.portraits.get(name):
         seed, portrait = min(portraits.items())
         title = f"Its patients beside real ones: {portrait['patients']:,} of each, training seed {seed}"
-        parts += [el("h4", title), *_likeness(portrait)]
+        parts += [el("h4", title), *likeness(portrait)]
     else:
         parts.append(el("p", "No portrait of its patients was found.", class_="note"))
-    return _article(name, *parts)
+    return article(name, *parts)
 
 
 def _difference(sources: Sources, name: str) -> str:
@@ -118,7 +122,8 @@ def _difference(sources: Sources, name: str) -> str:
     return f"Differs from {sources.ablation['reference']} in {changed or 'nothing'}."
 
 
-def _likeness(portrait: Portrait) -> Sequence[Markup]:
+def likeness(portrait: Portrait) -> Sequence[Markup]:
+    """Every drawing of a portrait; none of a part that is empty."""
     drawn: dict[str, Callable[[], Markup]] = {
         "codes": lambda: joined(patients.scatter(portrait), patients.legend(portrait)),
         "commonest": lambda: patients.commonest(portrait),
@@ -128,13 +133,14 @@ def _likeness(portrait: Portrait) -> Sequence[Markup]:
         "conditioning": lambda: patients.conditioning(portrait),
         "distances": lambda: patients.distances(portrait),
     }
-    return [_figure(draw(), name) for name, draw in drawn.items()]
+    return [figure(draw(), name) for name, draw in drawn.items() if portrait.get(name) != {}]
 
 
-def _article(name: str, *parts: Markup) -> Markup:
+def article(name: str, *parts: Markup) -> Markup:
+    """The part of the page that the chooser's button of this name shows."""
     return el("article", el("h3", name), *parts, class_="variant", id=f"variant-{name}", data_variant=name)
 
 
-def _figure(drawn: Markup, name: str) -> Markup:
+def figure(drawn: Markup, name: str) -> Markup:
     """A drawing above its caption, which says how to read it."""
     return el("figure", el("div", drawn, class_="wide"), el("figcaption", CAPTIONS[name]), class_=name)

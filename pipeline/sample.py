@@ -29,12 +29,14 @@ def main() -> None:
     people = draw_demographics(people, settings.patients, rng, settings.table or "data/cohort")
     trained = PromptBart.load(Path("models") / variant / str(seed))
     cohort = sample_cohort(trained, people, settings, int(rng.integers(2**31)), here)
-    found = score_cohort(trained, real, settings, recipe.train.order, seed, here)
+    likelihoods = score_cohort(trained, real, settings, recipe.train.order, seed, here)
     if not processes.first():
         return
     cohort.save(Path("samples") / variant / str(seed))
-    save_likelihoods(found, Path("likelihoods") / variant / f"{seed}.parquet")
-    print(f"{variant} {seed}: {len(cohort)} patients, {len(cohort.diagnoses)} diagnoses; {len(found)} real ones scored")
+    save_likelihoods(likelihoods, Path("likelihoods") / variant / f"{seed}.parquet")
+    print(
+        f"{variant} {seed}: {len(cohort)} patients, {len(cohort.diagnoses)} diagnoses; {len(likelihoods)} real ones scored"
+    )
 
 
 if __name__ == "__main__":

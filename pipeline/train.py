@@ -28,7 +28,7 @@ def main() -> None:
     key = store.key(recipe, inputs=(SEQUENCES, COOCCURRENCE), code=CODE)
     sequences = Sequences.load(SEQUENCES)
     matrices = cooccurrence.load(COOCCURRENCE, sequences.vocabulary)
-    trained = store.trained(key, recipe, sequences, matrices, machine_for(recipe))
+    trained = store.train_once(key, recipe, sequences, matrices, machine_for(recipe))
     trained.publish(
         model=Path("models") / variant / str(seed),
         history=Path("reports/history") / variant / f"{seed}.csv",

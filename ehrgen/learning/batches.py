@@ -32,7 +32,7 @@ class Batch:
     """Symbol (token - 2) to be predicted at each position."""
     patient: Int[Tensor, " N"]
     reads_code: Bool[Tensor, " N"]
-    """Whether the position's input is a code, not a mark."""
+    """Whether the position's input is a code, not a special token."""
     opens_visit: Bool[Tensor, " N"]
     """Whether no code of the visit has been given yet, so that it may not end here."""
     used_at: Int[Tensor, " J"]
@@ -156,7 +156,7 @@ def padded(sequences: Sequences, rows: np.ndarray) -> tuple[np.ndarray, np.ndarr
 def already_in_visit(inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(position, symbol) of every code that the visit open at a position holds, that position's input included.
 
-    `inputs` is flat, patients one after the other; marks open visits.
+    `inputs` is flat, patients one after the other; `<bos>` and `<visit>` open visits.
 
     Example:
         >>> from ehrgen.data.sequences.vocabulary import VISIT

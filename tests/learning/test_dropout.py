@@ -11,9 +11,9 @@ def test_a_share_is_dropped_and_the_mean_stays(share: float):
     out = dropout(values, share)
     assert out.unique().tolist() == [0, pytest.approx(3 / (1 - share), rel=1e-4)]
     error = (share * (1 - share) / values.numel()) ** 0.5
-    found = out.detach().double()
-    assert float((found == 0).double().mean()) == pytest.approx(share, abs=4 * error + 2**-17)
-    assert float(found.mean()) == pytest.approx(3, abs=12 * error / (1 - share))
+    dropped = out.detach().double()
+    assert float((dropped == 0).double().mean()) == pytest.approx(share, abs=4 * error + 2**-17)
+    assert float(dropped.mean()) == pytest.approx(3, abs=12 * error / (1 - share))
     out.sum().backward()
     assert torch.equal(values.grad, out.detach() / 3)
 

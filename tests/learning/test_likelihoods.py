@@ -44,13 +44,13 @@ def as_the_sampler_sees_it(
     model: PromptBart, sequences: Sequences, monkeypatch: pytest.MonkeyPatch, **changes: Any
 ) -> np.ndarray:
     """The sampler writes the real histories token by token, and notes what it gives each."""
-    told = iter(itertools.zip_longest(*np.split(sequences.tokens, sequences.offsets[1:-1])))
-    next(told)  # <bos>
+    columns = iter(itertools.zip_longest(*np.split(sequences.tokens, sequences.offsets[1:-1])))
+    next(columns)  # <bos>
     total, going = np.zeros(len(sequences)), np.arange(len(sequences))
 
     def dictated(log_prob: Tensor, settings: Any, generator: torch.Generator) -> Tensor:
         nonlocal going
-        tokens = next(told)
+        tokens = next(columns)
         going = np.array([row for row in going if tokens[row] is not None])
         symbol = torch.tensor([int(tokens[row]) - FIRST_SYMBOL for row in going])
         total[going] += log_prob.gather(1, symbol[:, None]).squeeze(1).double().numpy()
@@ -60,12 +60,12 @@ def as_the_sampler_sees_it(
     people = pd.DataFrame({"sex": np.array(SEXES)[sequences.sex], "age_years": sequences.age.astype(float)})
     settings = sampling(greedy=True, max_tokens=1000, **changes)  # any but the plain draw scores all symbols
     sampler.write_histories(model, people, settings, torch.Generator(), here())
-    assert next(told, None) is None
+    assert next(columns, None) is None
     return total
 
 
 @pytest.mark.parametrize(
-    ("model", "sampled"),
+    ("settings", "sampled"),
     [
         ({}, {}),
         ({"encoder_input": "record", "visit_output": False}, {}),
@@ -74,15 +74,15 @@ def as_the_sampler_sees_it(
     ],
 )
 def test_as_the_sampler_writing_the_same_histories(
-    model: dict[str, Any], sampled: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    settings: dict[str, Any], sampled: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ):
     """Also of a model that read the record in training: the sampler has none to give it."""
     sequences = tiny().of_split("validation")
-    one = untrained(**model)
-    found = scored(one, sequences, **sampled)
-    expected = as_the_sampler_sees_it(one, sequences, monkeypatch, **sampled)
-    np.testing.assert_allclose(found, expected, rtol=1e-4)
-    assert (found < 0).all()
+    model = untrained(**settings)
+    nats = scored(model, sequences, **sampled)
+    expected = as_the_sampler_sees_it(model, sequences, monkeypatch, **sampled)
+    np.testing.assert_allclose(nats, expected, rtol=1e-4)
+    assert (nats < 0).all()
 
 
 def test_by_hand():
@@ -98,17 +98,17 @@ def test_by_hand():
             parameter.zero_()
     assert scored(blank, sequences).tolist() == pytest.approx([-math.log(2 * 3 * 2), -math.log(2 * 3)])
     # without the ban on repeats, the second code is one of two again, and <eos> one of three
-    found = scored(blank, sequences, no_repeats=False)
-    assert found.tolist() == pytest.approx([-math.log(2 * 3 * 2 * 3), -math.log(2 * 3)])
+    nats = scored(blank, sequences, no_repeats=False)
+    assert nats.tolist() == pytest.approx([-math.log(2 * 3 * 2 * 3), -math.log(2 * 3)])
 
 
 @few
 @given(records=RECORDS)
 def test_a_patient_is_scored_alike_in_any_company(records: list[Record]):
     sequences = sequences_of(from_records(records))
-    one = untrained(vocabulary=sequences.vocabulary)
-    alone = [scored(one, sequences_of_rows(sequences, row)).item() for row in range(len(sequences))]
-    assert scored(one, sequences).tolist() == pytest.approx(alone, rel=1e-4)
+    model = untrained(vocabulary=sequences.vocabulary)
+    alone = [scored(model, sequences_of_rows(sequences, row)).item() for row in range(len(sequences))]
+    assert scored(model, sequences).tolist() == pytest.approx(alone, rel=1e-4)
 
 
 def sequences_of_rows(sequences: Sequences, row: int) -> Sequences:
@@ -119,37 +119,37 @@ def sequences_of_rows(sequences: Sequences, row: int) -> Sequences:
 
 
 def test_demographics_count_if_the_sampler_passes_them():
-    one, sequences = untrained(), tiny().of_split("validation")
-    told, untold = scored(one, sequences), scored(one, sequences, demographics=False)
-    assert (told != untold).all()
+    model, sequences = untrained(), tiny().of_split("validation")
+    with_age_and_sex, without = scored(model, sequences), scored(model, sequences, demographics=False)
+    assert (with_age_and_sex != without).all()
 
 
 def test_the_table_has_a_row_a_patient_of_both_splits():
     patients = cohort()
-    found = table(patients)
-    assert found.dtypes.astype(str).to_dict() | {"split": "str"} == {
+    scores = table(patients)
+    assert scores.dtypes.astype(str).to_dict() | {"split": "str"} == {
         "patient_id": "int64",
         "split": "str",
         "log_likelihood": "float64",
         "codes": "int32",
     }
     splits = patients.patients.set_index("patient_id")["split"]
-    assert found["split"].tolist() == splits[found["patient_id"]].tolist()
-    assert not found["patient_id"].duplicated().any()
-    assert found.groupby("split")["patient_id"].size().to_dict() == {"train": 40, "heldout": 40}
+    assert scores["split"].tolist() == splits[scores["patient_id"]].tolist()
+    assert not scores["patient_id"].duplicated().any()
+    assert scores.groupby("split")["patient_id"].size().to_dict() == {"train": 40, "heldout": 40}
     known = set(model_of(patients).vocabulary.codes)
-    told = patients.diagnoses[patients.diagnoses["code"].isin(known)].groupby("patient_id").size()
-    assert found["codes"].tolist() == told[found["patient_id"]].tolist()
+    codes = patients.diagnoses[patients.diagnoses["code"].isin(known)].groupby("patient_id").size()
+    assert scores["codes"].tolist() == codes[scores["patient_id"]].tolist()
 
 
 def test_each_patient_has_its_own_likelihood():
     """In a fixed order the table is what each patient's own sequence says."""
     patients = cohort()
-    one = model_of(patients)
-    found = score_cohort(one, patients, sampling(), "position", 0, here()).set_index("patient_id")
-    for patient_id in found.index[::20]:
-        alone = Sequences.from_cohort(patients.take([patient_id]), one.vocabulary, one.max_tokens)
-        assert found.loc[patient_id, "log_likelihood"] == pytest.approx(scored(one, alone).item(), rel=1e-4)
+    model = model_of(patients)
+    scores = score_cohort(model, patients, sampling(), "position", 0, here()).set_index("patient_id")
+    for patient_id in scores.index[::20]:
+        alone = Sequences.from_cohort(patients.take([patient_id]), model.vocabulary, model.max_tokens)
+        assert scores.loc[patient_id, "log_likelihood"] == pytest.approx(scored(model, alone).item(), rel=1e-4)
 
 
 def test_a_seed_repeats_and_chooses_patients_and_orders():
@@ -179,22 +179,22 @@ def test_codes_that_training_never_saw_are_left_out():
     patients = from_records(records)
     split = ["train", "train", "heldout", "heldout", "heldout"]
     patients = Cohort(patients.patients.assign(split=split), patients.diagnoses)
-    found = table(patients, "position")
-    assert found["patient_id"].tolist() == [0, 1, 2, 3] and found["codes"].tolist() == [2, 1, 1, 1]
-    likelihoods = found["log_likelihood"].to_numpy()
+    scores = table(patients, "position")
+    assert scores["patient_id"].tolist() == [0, 1, 2, 3] and scores["codes"].tolist() == [2, 1, 1, 1]
+    likelihoods = scores["log_likelihood"].to_numpy()
     assert likelihoods[1:] == pytest.approx(likelihoods[1], rel=1e-5)  # 4010 alone, three times
 
 
 def test_long_histories_end_where_those_of_training_end():
     patients = from_records([[["4010"], ["4011"], ["4010"]] * 40] * 2)
     patients = Cohort(patients.patients.assign(split=["train", "heldout"]), patients.diagnoses)
-    one = model_of(patients)
-    found = score_cohort(one, patients, sampling(), "position", 0, here())
-    assert 2 * found["codes"].iloc[0] + 1 <= one.max_tokens < 2 * found["codes"].iloc[0] + 3
-    assert FIRST_CODE in Sequences.from_cohort(patients, one.vocabulary, one.max_tokens).tokens
+    model = model_of(patients)
+    scores = score_cohort(model, patients, sampling(), "position", 0, here())
+    assert 2 * scores["codes"].iloc[0] + 1 <= model.max_tokens < 2 * scores["codes"].iloc[0] + 3
+    assert FIRST_CODE in Sequences.from_cohort(patients, model.vocabulary, model.max_tokens).tokens
 
 
 def test_saved_as_parquet(tmp_path):
-    found = table(cohort(), patients=5)
-    save_likelihoods(found, tmp_path / "multitask" / "0.parquet")
-    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "multitask" / "0.parquet"), found)
+    scores = table(cohort(), patients=5)
+    save_likelihoods(scores, tmp_path / "multitask" / "0.parquet")
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "multitask" / "0.parquet"), scores)

@@ -14,7 +14,7 @@ from torch.testing import assert_close
 
 from ehrgen.learning.machine import launcher, processes
 from ehrgen.learning.machine.processes import ProcessError
-from tests.support import two_processes as abreast
+from tests.support import two_processes
 from tests.support.sandbox import ROOT
 
 pytestmark = pytest.mark.slow
@@ -29,7 +29,7 @@ def started(*command: str) -> subprocess.CompletedProcess:
 @pytest.fixture(scope="module")
 def one(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("one")
-    abreast.results(folder)
+    two_processes.results(folder)
     return folder
 
 
@@ -71,7 +71,7 @@ def test_the_same_weights(name: str, one: Path, two: Path):
         assert_close(ours[key], tensor, rtol=1e-5, atol=1e-3 if key.endswith("k_proj.bias") else 5e-6, msg=key)
 
 
-@pytest.mark.parametrize("name", [*abreast.SAMPLES, "likelihood"])
+@pytest.mark.parametrize("name", [*two_processes.SAMPLES, "likelihood"])
 def test_the_same_samples_and_likelihoods_to_the_last_byte(name: str, one: Path, two: Path):
     assert (two / f"{name}.csv").read_text(encoding="utf-8") == (one / f"{name}.csv").read_text(encoding="utf-8")
 

@@ -50,12 +50,12 @@ def test_a_part_is_the_batch_of_its_patients(batch: Batch):
 
 def in_turn(model: PromptBart, batch: Batch, count: int, patch: pytest.MonkeyPatch) -> list[Output]:
     """The output that each of `count` processes gets, one after the other in this one."""
-    told: dict[int, torch.Tensor] = {}
+    messages: dict[int, torch.Tensor] = {}
 
     def output(number: int) -> Output:
         def gathered(own: torch.Tensor, lengths: list[int]) -> list[torch.Tensor]:
-            told[number] = own
-            return [told.get(other, own.new_zeros(length)) for other, length in enumerate(lengths)]
+            messages[number] = own
+            return [messages.get(other, own.new_zeros(length)) for other, length in enumerate(lengths)]
 
         for name, value in (("count", lambda: count), ("number", lambda: number), ("gathered", gathered)):
             patch.setattr(processes, name, value)
@@ -76,13 +76,13 @@ def test_every_objective_has_its_value_in_each_process_and_its_gradient_in_their
     parameters = list(model.parameters())
     whole = gradients(model(batch, forbid_used=True), batch, known, parameters)
     outs = in_turn(model, batch, count, monkeypatch)
-    found = [gradients(out, batch, known, parameters) for out in outs]
+    of_processes = [gradients(out, batch, known, parameters) for out in outs]
     for name in known:
         value, gradient = whole[name]
         assert gradient.norm() > 0
-        for other, _ in (one[name] for one in found):
+        for other, _ in (of_process[name] for of_process in of_processes):
             assert_close(other, value)
-        total = sum(own for _, own in (one[name] for one in found))
+        total = sum(own for _, own in (of_process[name] for of_process in of_processes))
         assert (total - gradient).norm() < 1e-5 * gradient.norm(), name
 
 
@@ -92,11 +92,11 @@ def test_parts_in_turn_give_the_same_output_and_gradients(patients: int, parts: 
     known = build_objectives(recipe(age_matching=1, diversity=1).loss, tiny().of_split("train"), matrices(), CPU)
     parameters = list(model.parameters())
     whole = gradients(model(batch, forbid_used=True), batch, known, parameters)
-    found = gradients(whole_output(model, batch, True, parts), batch, known, parameters)
+    in_turn = gradients(whole_output(model, batch, True, parts), batch, known, parameters)
     for name, (value, gradient) in whole.items():
-        assert_close(found[name][0], value)
+        assert_close(in_turn[name][0], value)
         assert gradient.norm() > 0
-        assert (found[name][1] - gradient).norm() < 1e-5 * gradient.norm(), name
+        assert (in_turn[name][1] - gradient).norm() < 1e-5 * gradient.norm(), name
 
 
 def test_states_computed_anew_drop_what_they_dropped_before(batch: Batch, monkeypatch: pytest.MonkeyPatch):
@@ -107,8 +107,8 @@ def test_states_computed_anew_drop_what_they_dropped_before(batch: Batch, monkey
         torch.manual_seed(0)
         out = whole_output(model, batch, True, parts=3)
         torch.rand(5)  # another use of the generator in between
-        found = torch.autograd.grad(-out.target_log_prob.sum(), parameters, allow_unused=True)
-        return torch.cat([part.flatten() for part in found if part is not None])
+        flat = torch.autograd.grad(-out.target_log_prob.sum(), parameters, allow_unused=True)
+        return torch.cat([part.flatten() for part in flat if part is not None])
 
     anew = gradient()
     monkeypatch.setattr(parts, "checkpoint", lambda run, part, use_reentrant, **how: run(part, **how))
@@ -135,10 +135,10 @@ def test_parts_hold_the_outputs_and_not_the_states(batch: Batch):
 
 def gradients(out: Output, batch: Batch, known: dict, parameters: list) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
     """Value and flat gradient of every objective."""
-    found = {}
+    of_objectives = {}
     for name, objective in known.items():
         value = objective(out, batch)
         parts = torch.autograd.grad(value, parameters, retain_graph=True, allow_unused=True)
         flat = [(p.new_zeros(p.shape) if g is None else g).flatten() for p, g in zip(parameters, parts, strict=True)]
-        found[name] = value.detach(), torch.cat(flat)
-    return found
+        of_objectives[name] = value.detach(), torch.cat(flat)
+    return of_objectives

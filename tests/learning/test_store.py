@@ -14,7 +14,7 @@ from ehrgen.data.sequences.sequences import Sequences
 from ehrgen.learning.model.prompt_bart import PromptBart
 from ehrgen.learning.training import store
 from ehrgen.learning.training.loop import Learner, TrainingError
-from ehrgen.learning.training.store import Trained
+from ehrgen.learning.training.store import StoredTraining
 from tests.support.cohorts import cohort
 from tests.support.sandbox import ROOT
 from tests.support.sequences import sequences_of, tiny
@@ -36,16 +36,18 @@ def forbid_training(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_configuration_trains_once(root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture):
-    trained = store.trained("key", recipe(epochs=1), tiny(), matrices(), here())
+    trained = store.train_once("key", recipe(epochs=1), tiny(), matrices(), here())
     assert {path.name for path in trained.folder.iterdir()} == {"model", "history", "manifest", "lock"}
     forbid_training(monkeypatch)
     capsys.readouterr()
-    assert store.trained("key", recipe(epochs=1), tiny(), matrices(), here()) == trained == Trained(root / "key")
+    assert (
+        store.train_once("key", recipe(epochs=1), tiny(), matrices(), here()) == trained == StoredTraining(root / "key")
+    )
     assert capsys.readouterr().out == "already trained as key; taken from the store\n"
 
 
 def test_what_is_published_is_a_copy(tmp_path: Path):
-    trained = store.trained("key", recipe(epochs=1), tiny(), matrices(), here())
+    trained = store.train_once("key", recipe(epochs=1), tiny(), matrices(), here())
     targets = {name: tmp_path / "out" / name / "0" for name in ("model", "history", "manifest")}
     trained.publish(**targets)
     published = PromptBart.load(targets["model"])
@@ -62,7 +64,7 @@ def test_what_is_published_is_a_copy(tmp_path: Path):
 
 def test_a_failed_training_is_not_in_the_store(root: Path):
     with pytest.raises(TrainingError):
-        store.trained("key", recipe(learning_rate=1e30), tiny(), matrices(), here())
+        store.train_once("key", recipe(learning_rate=1e30), tiny(), matrices(), here())
     assert not (root / "key" / "model").exists()
 
 
@@ -84,10 +86,10 @@ def test_a_killed_process_goes_on_where_it_was(root: Path, capsys: pytest.Captur
     assert (root / "killed" / "checkpoint").exists() and not (root / "killed" / "model").exists()
 
     capsys.readouterr()
-    resumed = store.trained("killed", settings, tiny(), matrices(), here())
+    resumed = store.train_once("killed", settings, tiny(), matrices(), here())
     epochs = [line.split(":")[0] for line in capsys.readouterr().out.splitlines() if line.startswith("epoch")]
     assert epochs == ["epoch 2", "epoch 3"]
-    whole = store.trained("whole", settings, tiny(), matrices(), here())
+    whole = store.train_once("whole", settings, tiny(), matrices(), here())
     assert same(weights(PromptBart.load(resumed.folder / "model")), weights(PromptBart.load(whole.folder / "model")))
     assert (resumed.folder / "history").read_text() == (whole.folder / "history").read_text()
     assert not (resumed.folder / "checkpoint").exists()

@@ -18,12 +18,12 @@ from tests.support.sequences import sequences_of, tiny
 from tests.support.training import CPU, batch_of, bound, by_hand, matrices, recipe, untrained
 
 LISTED = [(name, form) for name, forms in FORMS.items() for form in forms]
-SPECIMENS = {("cooccur", "observed")}
+NEGATIVE_CONTROLS = {("cooccur", "observed")}
 """Kept because they teach nothing: the analysed system had them."""
 
 each = pytest.mark.parametrize(("name", "form"), LISTED, ids=lambda part: part)
 honest = pytest.mark.parametrize(
-    ("name", "form"), [one for one in LISTED if one not in SPECIMENS], ids=lambda part: part
+    ("name", "form"), [form for form in LISTED if form not in NEGATIVE_CONTROLS], ids=lambda part: part
 )
 
 
@@ -36,8 +36,8 @@ def test_reaches_the_shared_parameters(name: str, form: str):
     assert all(bool(g.isfinite().all()) for g in gradients if g is not None)
 
 
-@pytest.mark.parametrize(("name", "form"), sorted(SPECIMENS))
-def test_a_specimen_has_no_path_to_any_parameter(name: str, form: str):
+@pytest.mark.parametrize(("name", "form"), sorted(NEGATIVE_CONTROLS))
+def test_a_negative_control_has_no_path_to_any_parameter(name: str, form: str):
     batch = batch_of(tiny(), [0, 1, 2, 3, 4, 5])
     values = [bound(name, form)(untrained(seed)(batch), batch) for seed in (0, 1)]
     assert not values[0].requires_grad

@@ -216,7 +216,7 @@ def train_and_die(step: int) -> None:
         take_step(learner, number, *rest)
 
     Learner.step = fatal
-    store.trained("killed", recipe(**RESUMED), tiny(), matrices(), here())
+    store.train_once("killed", recipe(**RESUMED), tiny(), matrices(), here())
 
 
 if __name__ == "__main__":

@@ -45,14 +45,14 @@ def results(folder: Path) -> None:
     """Everything, of which the first process writes a file each."""
     for name, changes in TRAININGS.items():
         own = recipe(**{"dropout": 0.0, **changes})
-        trained = store.trained(f"{folder}/store/{name}", own, tiny(), matrices(), machine_for(own))
+        trained = store.train_once(f"{folder}/store/{name}", own, tiny(), matrices(), machine_for(own))
         trained.publish(**{what: folder / name / what for what in ("model", "history", "manifest")})
     for name, (patients, changes) in SAMPLES.items():
         model = untrained(hierarchy="flat" if name == "flat" else "factored")
         made = sample_cohort(model, people(patients), sampling(**changes), 0, HERE).diagnoses.to_csv()
         write(folder / f"{name}.csv", made)
-    found = log_likelihood(untrained(), tiny(), sampling(), HERE)
-    write(folder / "likelihood.csv", "\n".join(map(repr, found.tolist())))
+    nats = log_likelihood(untrained(), tiny(), sampling(), HERE)
+    write(folder / "likelihood.csv", "\n".join(map(repr, nats.tolist())))
     write(folder / "resumed.json", resumed(folder))
 
 

@@ -1,7 +1,7 @@
 """Starting a stage in several processes, and ending them together with one line of error.
 
 How many is a matter of the machine and not of the result, so it is no parameter: $EHRGEN_PROCESSES. Whoever calls
-`accelerate launch` need not set it.
+`torchrun` or `accelerate launch` need not set it.
 """
 
 import logging
@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import time
+import uuid
 from collections.abc import Callable, Sequence
 
 from torch.distributed import TCPStore
@@ -18,11 +19,6 @@ from ehrgen.learning.machine.processes import LostProcessError, ProcessError
 
 GRACE = 20.0
 """Seconds in which the launcher ends a process that has lost another: a fraction of one, unless the machine is busy."""
-
-OPTIONS = ["--multi_gpu", "--num_machines=1", "--main_process_port=0"]
-OPTIONS += ["--mixed_precision=no", "--dynamo_backend=no", "--num_cpu_threads_per_process=1"]
-"""Of `accelerate launch`: several processes here, on GPUs if there are any, on a free port. All that the launcher would
-otherwise take from a configuration of the user's or warn of."""
 
 
 def each(stage: str, main: Callable[[], None]) -> Callable[[], None]:
@@ -60,14 +56,22 @@ def launch(stage: str, arguments: Sequence[str], count: int) -> None:
     Raises:
         LostProcessError: If one was killed. One that failed has said why itself: this one then exits like it.
     """
-    from accelerate.commands.launch import launch_command, launch_command_parser
     from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    from torch.distributed.launcher import LaunchConfig, elastic_launch
 
     logging.getLogger("torch.distributed").setLevel(logging.CRITICAL)
-    command = [*OPTIONS, "--num_processes", str(count), "--module", stage, *arguments]
+    here = LaunchConfig(  # as `torchrun --standalone`: on this machine, at a free port, and no process is started twice
+        min_nodes=1,
+        max_nodes=1,
+        nproc_per_node=count,
+        run_id=str(uuid.uuid4()),
+        rdzv_backend="c10d",
+        rdzv_endpoint="localhost:0",
+        max_restarts=0,
+    )
     try:
-        launch_command(launch_command_parser().parse_args(command))
+        elastic_launch(here, sys.executable)("-m", stage, *arguments)
     except SignalException as stopped:
         sys.exit(128 + stopped.sigval)
     except ChildFailedError as error:

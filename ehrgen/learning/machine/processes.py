@@ -1,8 +1,8 @@
 """The processes of a run: who we are, and what they tell each other. Alone, every question has its answer at once.
 
-Processes are started by `accelerate launch` (see `launcher`), which says in the environment how many there are. All of
-them run the same program on the same plan; process 0 alone writes. Every function here that tells or asks others has
-to be called by all of them, in the same order.
+Processes are started by `launcher`, `torchrun` or `accelerate launch`, which say in the environment how many there are.
+All of them run the same program on the same plan; process 0 alone writes. Every function here that tells or asks others
+has to be called by all of them, in the same order.
 """
 
 import os

@@ -76,7 +76,7 @@ def observed(
 ) -> Float[Tensor, ""]:
     """Mean rare-pair penalty over the pairs of codes observed within a visit; 0 to the threshold.
 
-    A specimen: it is computed from input ids alone, so no parameter can change it and its gradient is zero.
+    A negative control: it is computed from input ids alone, so no parameter can change it and its gradient is zero.
 
     Raises:
         NothingToScoreError: If no visit holds two codes.

@@ -11,7 +11,7 @@ from ehrgen.learning.model.output import Output
 def lm(out: Output, batch: Batch) -> Float[Tensor, ""]:
     """Mean negative log-likelihood of the next symbol, nats per position; chance is log(symbols).
 
-    Marks count like codes: ending a visit at the right length is part of the distribution.
+    Special tokens count like codes: ending a visit at the right length is part of the distribution.
     """
     return -out.target_log_prob.mean()
 

@@ -12,7 +12,7 @@ from ehrgen.learning.settings import Recipe
 
 
 @dataclass(frozen=True)
-class Took:
+class TimeSpent:
     """Seconds of the clock, and of the processor in this process alone: the latter other work on the machine spares."""
 
     wall: float
@@ -27,7 +27,9 @@ class Took:
         return type(self)(self.wall - start.wall, self.cpu - start.cpu)
 
 
-def write(path: Path, recipe: Recipe, machine: Machine, key: str, model: PromptBart, steps: int, took: Took) -> None:
+def write(
+    path: Path, recipe: Recipe, machine: Machine, key: str, model: PromptBart, steps: int, took: TimeSpent
+) -> None:
     """Write the manifest as JSON.
 
     `steps` are the optimiser steps that the time `took` was spent on: those of the last, perhaps resumed, process.

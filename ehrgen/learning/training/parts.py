@@ -15,7 +15,7 @@ Source:
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from itertools import pairwise
 
 import numpy as np
@@ -29,6 +29,20 @@ from ehrgen.learning.machine import processes
 from ehrgen.learning.model.output import Output
 
 Model = Callable[..., Output]
+TENSORS = tuple(field.name for field in fields(Output))
+
+
+@dataclass(frozen=True)
+class Share:
+    """What one process computes of a batch: the patients from `start` up to, not including, `stop`."""
+
+    start: int
+    stop: int
+    positions: int
+
+    def rows(self, name: str) -> int:
+        """Rows of its part of an Output's tensor: a patient each for the sex head, a position each for all others."""
+        return self.stop - self.start if name == "sex_logits" else self.positions
 
 
 def whole_output(model: Model, batch: Batch, forbid_used: bool, parts: int = 1) -> Output:
@@ -41,12 +55,12 @@ def whole_output(model: Model, batch: Batch, forbid_used: bool, parts: int = 1) 
         return in_parts(model, batch, forbid_used, parts)
     lengths = batch.real.sum(1).cpu().numpy()
     bounds = divided(lengths, processes.count())
-    sizes = [(int(lengths[start:stop].sum()), stop - start) for start, stop in bounds]
+    shares = [Share(start, stop, int(lengths[start:stop].sum())) for start, stop in bounds]
     start, stop = bounds[processes.number()]
     # Whoever has no patient runs one and keeps nothing of it: a gradient of 0, but of all parameters.
     start = min(start, len(lengths) - 1)
     own = in_parts(model, batch.part(start, max(stop, start + 1)), forbid_used, parts)
-    return joined(own, sizes, processes.number())
+    return joined(own, shares, processes.number())
 
 
 def in_parts(model: Model, batch: Batch, forbid_used: bool, parts: int) -> Output:
@@ -59,7 +73,7 @@ def in_parts(model: Model, batch: Batch, forbid_used: bool, parts: int) -> Outpu
         for start, stop in bounds
         if stop > start
     ]
-    return Output(*(torch.cat([getattr(one, part.name) for one in outputs]) for part in fields(Output)))
+    return Output(**{name: torch.cat([getattr(output, name) for output in outputs]) for name in TENSORS})
 
 
 def divided(lengths: Int[ndarray, " B"], count: int) -> list[tuple[int, int]]:
@@ -77,25 +91,24 @@ def divided(lengths: Int[ndarray, " B"], count: int) -> list[tuple[int, int]]:
     return list(pairwise(edges))
 
 
-def joined(own: Output, sizes: Sequence[tuple[int, int]], number: int) -> Output:
-    """The parts of all processes put together, patient by patient; only one's own carries a gradient.
+def joined(own: Output, shares: Sequence[Share], number: int) -> Output:
+    """The outputs of all processes put together, patient by patient; only one's own carries a gradient.
+
+    Each process sends one message: its rows of every tensor, flat, one tensor after the other.
 
     Args:
-        own: Of this process, perhaps with more rows than it is to give.
-        sizes: Positions and patients of each process.
+        own: Of this process, perhaps with more rows than its share has.
+        shares: Those of all processes.
         number: Which process this is.
     """
-    rows = [
-        [patients if part.name == "sex_logits" else positions for part in fields(Output)]
-        for positions, patients in sizes
-    ]
-    mine = [getattr(own, part.name)[:size] for part, size in zip(fields(Output), rows[number], strict=True)]
-    shapes = [part.shape[1:] for part in mine]
-    blocks = [[size * shape.numel() for size, shape in zip(one, shapes, strict=True)] for one in rows]
-    flat = torch.cat([part.detach().flatten() for part in mine])
-    everyone = [
-        [values.view(size, *shape) for values, size, shape in zip(told.split(block), one, shapes, strict=True)]
-        for told, block, one in zip(processes.gathered(flat, list(map(sum, blocks))), blocks, rows, strict=True)
-    ]
-    everyone[number] = mine
-    return Output(*(torch.cat(parts) for parts in zip(*everyone, strict=True)))
+    mine = {name: getattr(own, name)[: shares[number].rows(name)] for name in TENSORS}
+    row_shapes = {name: tensor.shape[1:] for name, tensor in mine.items()}
+    message = torch.cat([tensor.detach().flatten() for tensor in mine.values()])
+    lengths = [[share.rows(name) * row_shapes[name].numel() for name in TENSORS] for share in shares]
+    messages = processes.gathered(message, [sum(of_share) for of_share in lengths])
+    outputs = []
+    for share, of_share, received in zip(shares, lengths, messages, strict=True):
+        flat = dict(zip(TENSORS, received.split(of_share), strict=True))
+        outputs.append({name: flat[name].view(share.rows(name), *row_shapes[name]) for name in TENSORS})
+    outputs[number] = mine
+    return Output(**{name: torch.cat([output[name] for output in outputs]) for name in TENSORS})

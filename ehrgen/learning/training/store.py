@@ -29,11 +29,11 @@ from ehrgen.learning.settings import Recipe
 from ehrgen.learning.training import history, manifest
 from ehrgen.learning.training.checkpoint import Checkpoint
 from ehrgen.learning.training.loop import train
-from ehrgen.learning.training.manifest import Took
+from ehrgen.learning.training.manifest import TimeSpent
 
 
 @dataclass(frozen=True)
-class Trained:
+class StoredTraining:
     """A finished training in the store."""
 
     folder: Path
@@ -75,9 +75,9 @@ def key(recipe: Recipe, inputs: Iterable[Path], code: Iterable[Path]) -> str:
     return digest.hexdigest()[:32]
 
 
-def trained(
+def train_once(
     key: str, recipe: Recipe, sequences: Sequences, matrices: dict[Space, Cooccurrence], machine: Machine
-) -> Trained:
+) -> StoredTraining:
     """The training of this key: taken from the store, continued from its checkpoint, or begun.
 
     Several processes train together; the first holds the lock and writes.
@@ -87,19 +87,19 @@ def trained(
         if processes.agreed({"done": (folder / "model").exists()}, machine.device)["done"]:
             if first:
                 print(f"already trained as {key}; taken from the store")
-            return Trained(folder)
-        started = Took.now()
+            return StoredTraining(folder)
+        started = TimeSpent.now()
         checkpoint = Checkpoint(folder / "checkpoint")
         before = max((row.epoch for row in checkpoint.history()), default=0)
         model, rows = train(recipe, sequences, matrices, machine, checkpoint)
         if not first:
-            return Trained(folder)
+            return StoredTraining(folder)
         history.write(rows, folder / "history")
         done = (recipe.train.epochs - before) * steps(sequences.of_split("train"), recipe.train.batch_tokens)
-        manifest.write(folder / "manifest", recipe, machine, key, model, done, Took.now().since(started))
+        manifest.write(folder / "manifest", recipe, machine, key, model, done, TimeSpent.now().since(started))
         model.save(folder / "model")  # last: its presence means that the training is whole
         shutil.rmtree(checkpoint.folder)
-        return Trained(folder)
+        return StoredTraining(folder)
 
 
 @contextmanager
@@ -116,5 +116,5 @@ def locked(folder: Path) -> Iterator[Path]:
 
 
 def _files(paths: Iterable[Path], pattern: str) -> list[Path]:
-    found = [file for path in paths for file in ([path] if path.is_file() else path.rglob(pattern))]
-    return sorted(file for file in found if file.is_file() and "__pycache__" not in file.parts)
+    files = [file for path in paths for file in ([path] if path.is_file() else path.rglob(pattern))]
+    return sorted(file for file in files if file.is_file() and "__pycache__" not in file.parts)

@@ -34,9 +34,8 @@ def main() -> None:
         return
     cohort.save(Path("samples") / variant / str(seed))
     save_likelihoods(likelihoods, Path("likelihoods") / variant / f"{seed}.parquet")
-    print(
-        f"{variant} {seed}: {len(cohort)} patients, {len(cohort.diagnoses)} diagnoses; {len(likelihoods)} real ones scored"
-    )
+    made = f"{len(cohort)} patients, {len(cohort.diagnoses)} diagnoses"
+    print(f"{variant} {seed}: {made}; {len(likelihoods)} real ones scored")
 
 
 if __name__ == "__main__":

@@ -28,7 +28,8 @@ def main() -> None:
             text = card(origin, counts, request.stated(resolved), form)
             (folder / form / "MODEL_CARD.md").write_text(text, encoding="utf-8")
         mimic3_tables.write(cohort, timeline, folder / "mimic3")
-        meds.write(cohort, timeline, f"ehrgen {request.variant} {request.seed_of_model}", folder / "meds")
+        name, rng = f"ehrgen {request.variant} {request.seed_of_model}", np.random.default_rng([request.seed, 2])
+        meds.write(cohort, timeline, name, rng, folder / "meds")
     print(f"{request.out}: {', '.join(f'{count:,} {kind}' for kind, count in counts.items())}, as mimic3 and as meds")
     for part, reason in origin.missing.items():
         print(f"not in the model card: {part}: {reason}")

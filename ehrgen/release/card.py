@@ -38,11 +38,13 @@ model is empty. ICD9_CODE is text with leading zeros: read it as such. Patients 
 their first admission, as in MIMIC-III.""",
     "meds": """\
 MEDS 0.4: data/0.parquet with subject_id, time, code, hadm_id and seq_num, metadata/codes.parquet with titles. The sex
-has no time. Diagnoses, DIAGNOSIS//ICD//9//CODE, stand at the discharge. Patients over 89 are 90.""",
+has no time. Diagnoses, DIAGNOSIS//ICD//9//CODE, stand at the discharge. Patients over 89 are 90.
+metadata/subject_splits.parquet puts a tenth of the patients into tuning and a tenth into held_out, at random.""",
 }
 DATES = """\
-**All dates are invented.** The order of visits and the age at the first visit are the generator's; times between
-visits, lengths of stay, years, seasons and hours are drawn at random and mean nothing."""
+**All dates are invented**, and with them lengths of stay, times between visits, and ages at all visits but the first:
+they are drawn at random and mean nothing, as do years, seasons and hours. The order of visits is the generator's, the
+age at the first visit what was asked of it."""
 MEASURED = """\
 Of {patients:,} patients sampled from this model for people of the training split, against as many held-out real ones;
 not of the patients in this folder. *floor* is held-out real patients against other held-out real patients."""

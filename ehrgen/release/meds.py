@@ -8,6 +8,8 @@
     seq_num     int64          place of a diagnosis within its admission, from 1
 `metadata/codes.parquet`
     code, description (the title), parent_codes (ICD9CM/ and the code with its dot)
+`metadata/subject_splits.parquet`
+    subject_id, split (train, tuning, held_out: at random, see SHARES), for whom these patients train a model
 `metadata/dataset.json`
 
 Dates are those of a `Timeline`; an age over 89 is kept as the cohort has it. Diagnoses stand at the discharge: they
@@ -41,6 +43,8 @@ EVENT_TITLES = {
     ADMISSION: "admission to hospital",
     DISCHARGE: "discharge from hospital",
 }
+SHARES = {"tuning": 0.1, "held_out": 0.1}  # the others are `train`
+SPLITS = pa.schema([pa.field("subject_id", pa.int64(), nullable=False), pa.field("split", pa.string(), nullable=False)])
 DATA = pa.schema(
     [
         pa.field("subject_id", pa.int64(), nullable=False),
@@ -59,12 +63,13 @@ CODES = pa.schema(
 )
 
 
-def write(cohort: Cohort, timeline: Timeline, name: str, folder: Path) -> None:
-    """Write the dataset `name` below `folder`, which must exist."""
+def write(cohort: Cohort, timeline: Timeline, name: str, rng: np.random.Generator, folder: Path) -> None:
+    """Write the dataset `name` below `folder`, which must exist; `rng` splits its patients."""
     for part in ("data", "metadata"):
         (folder / part).mkdir()
     parquet.write_table(events(cohort, timeline), folder / "data" / "0.parquet")
     parquet.write_table(codes(cohort), folder / "metadata" / "codes.parquet")
+    parquet.write_table(splits(cohort, rng), folder / "metadata" / "subject_splits.parquet")
     about = {
         "dataset_name": name,
         "etl_name": "ehrgen",
@@ -101,6 +106,17 @@ def codes(cohort: Cohort) -> pa.Table:
         "parent_codes": [*(None for _ in others), *([f"ICD9CM/{dotted(code)}"] for code in diagnosed)],
     }
     return pa.Table.from_pydict(columns, CODES)
+
+
+def splits(cohort: Cohort, rng: np.random.Generator) -> pa.Table:
+    """Which split each patient is in, in the schema `SPLITS`; of fewer than ten patients all are `train`."""
+    chosen = np.full(len(cohort), "train", dtype=object)
+    order, start = rng.permutation(len(cohort)), 0
+    for split, share in SHARES.items():
+        size = int(share * len(cohort))
+        chosen[order[start : start + size]] = split
+        start += size
+    return pa.Table.from_pydict({"subject_id": cohort.patients["patient_id"], "split": chosen}, SPLITS)
 
 
 def dotted(code: str) -> str:

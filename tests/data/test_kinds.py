@@ -27,7 +27,7 @@ def source(kind: str, folder: Path) -> Path:
         case "mimic4":
             write_mimic4(folder, NINE, below="hosp")
         case "meds":
-            meds_writer.write(PATIENTS, timeline, "some", folder)
+            meds_writer.write(PATIENTS, timeline, "some", np.random.default_rng(0), folder)
         case "omop":
             write_omop(folder)
         case "nhds":

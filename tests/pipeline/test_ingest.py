@@ -83,7 +83,7 @@ def test_nhds_is_capped_split_saved_and_reported(project, capsys):
 
 def test_the_splits_of_a_meds_dataset_are_kept(project):
     patients = cohort([["0389"], ["486"], ["4019"], ["311"], ["4280"]])
-    meds.write(patients, Timeline.of(patients, np.random.default_rng(0)), "five", project)
+    meds.write(patients, Timeline.of(patients, np.random.default_rng(0)), "five", np.random.default_rng(0), project)
     splits = pa.table({"subject_id": range(5), "split": ["train", "held_out", "tuning", "held_out", "train"]})
     parquet.write_table(splits, "metadata/subject_splits.parquet")
     configure(source="meds", files=[str(file) for file in sorted(project.rglob("*.parquet"))])

@@ -27,7 +27,7 @@ def project(tmp_path_factory) -> Path:
     (folder / "train").mkdir()
     mimic3_tables.write(train, Timeline.of(train, np.random.default_rng(0)), folder / "train")
     (folder / "made").mkdir()
-    meds.write(first, Timeline.of(first, np.random.default_rng(1)), "made", folder / "made")
+    meds.write(first, Timeline.of(first, np.random.default_rng(1)), "made", np.random.default_rng(2), folder / "made")
     visits = second.diagnoses.groupby(["patient_id", "visit"])["code"].agg(";".join).reset_index()
     visits = visits.join(second.patients.set_index("patient_id")[["sex", "age_years"]], on="patient_id")
     names = {"visit": "visit_num", "code": "diagnosis_codes", "age_years": "age"}

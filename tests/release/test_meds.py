@@ -1,17 +1,22 @@
-"""The schemas below are those of the package `meds` 0.4.1, which is no dependency: it brings five more."""
+"""Read by the package `meds` itself; by MEDS_transforms, where its program is on the path or in $MEDS_TRANSFORMS."""
 
 import json
+import os
+import shutil
+import subprocess
 from pathlib import Path
 
+import meds as standard
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from pyarrow import parquet
 
 from ehrgen.release import meds
 from ehrgen.release.timeline import YEAR, Timeline
-from tests.support.cohorts import cohort
+from tests.support.cohorts import cohort, population
 from tests.support.sequences import RECORDS, from_records
 
 DATA = {"subject_id": pa.int64(), "time": pa.timestamp("us"), "code": pa.string()}
@@ -21,6 +26,15 @@ METADATA = {
     *("location_uri", "description_uri", "raw_source_id_columns", "code_modifier_columns"),
     *("additional_value_modality_columns", "site_id_columns", "other_extension_columns"),
 }
+
+
+RESHARDING = """\
+input_dir: {folder}/made
+output_dir: {folder}/out
+stages:
+  - reshard_to_split:
+      n_subjects_per_shard: 50
+"""
 
 
 def dated(patients):
@@ -70,9 +84,10 @@ def test_subjects_are_contiguous_and_sorted_by_time(records):
 
 def test_the_files_are_a_dataset(tmp_path: Path):
     patients = cohort([["4019 V3000", "0389"], ["4019"]], "FF", [1.0, 90.0])
-    meds.write(patients, dated(patients), "two", tmp_path)
+    meds.write(patients, dated(patients), "two", np.random.default_rng(0), tmp_path)
     names = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
-    assert names == {"data/0.parquet", "metadata/codes.parquet", "metadata/dataset.json"}
+    about_them = ("codes.parquet", "dataset.json", "subject_splits.parquet")
+    assert names == {"data/0.parquet", *(f"metadata/{name}" for name in about_them)}
     events, codes = (parquet.read_table(tmp_path / name) for name in ("data/0.parquet", "metadata/codes.parquet"))
     assert holds(events.schema, DATA) and holds(codes.schema, CODES)
     assert not events.schema.field("subject_id").nullable and not codes.schema.field("code").nullable
@@ -85,3 +100,45 @@ def test_the_files_are_a_dataset(tmp_path: Path):
     assert explained.loc["DIAGNOSIS//ICD//9//0389", "parent_codes"].tolist() == ["ICD9CM/038.9"]
     birth = events.to_pandas().query("code == 'MEDS_BIRTH'")["time"]
     assert (birth > pd.Timestamp("2000-01-01")).all(), "90 is 90 here, not 300"
+
+
+def test_the_standard_itself_finds_no_fault(tmp_path: Path):
+    patients = population(60, 0)
+    meds.write(patients, dated(patients), "sixty", np.random.default_rng(0), tmp_path)
+    files = {
+        standard.DataSchema: "data/0.parquet",
+        standard.CodeMetadataSchema: "metadata/codes.parquet",
+        standard.SubjectSplitSchema: "metadata/subject_splits.parquet",
+    }
+    for schema, name in files.items():
+        schema.validate(parquet.read_table(tmp_path / name))
+    standard.DatasetMetadataSchema.validate(json.loads((tmp_path / "metadata/dataset.json").read_text()))
+    with pytest.raises(Exception, match="Missing required columns"):
+        standard.DataSchema.validate(parquet.read_table(tmp_path / "metadata/codes.parquet"))
+
+
+def test_a_tenth_tunes_and_a_tenth_is_held_out(tmp_path: Path):
+    patients = population(60, 0)
+    found = [meds.splits(patients, np.random.default_rng(seed)).to_pandas() for seed in (0, 0, 1)]
+    assert found[0]["split"].value_counts().to_dict() == {"train": 48, "tuning": 6, "held_out": 6}
+    assert found[0]["subject_id"].tolist() == patients.patients["patient_id"].tolist()
+    pd.testing.assert_frame_equal(found[0], found[1])
+    assert found[0]["split"].tolist() != found[2]["split"].tolist()
+
+
+RESHARD = os.environ.get("MEDS_TRANSFORMS") or shutil.which("MEDS_transform-pipeline")
+
+
+@pytest.mark.skipif(RESHARD is None, reason="no MEDS_transform-pipeline here")
+def test_meds_transforms_reshards_it_by_its_splits(tmp_path: Path):
+    patients = population(60, 0)
+    (tmp_path / "made").mkdir()
+    meds.write(patients, dated(patients), "sixty", np.random.default_rng(0), tmp_path / "made")
+    pipeline = tmp_path / "pipeline.yaml"
+    pipeline.write_text(RESHARDING.format(folder=tmp_path), encoding="utf-8")
+    path = f"{Path(str(RESHARD)).parent}{os.pathsep}{os.environ['PATH']}"  # it starts another program of its package
+    subprocess.run([str(RESHARD), str(pipeline)], check=True, capture_output=True, env={**os.environ, "PATH": path})
+    shards = {path.parent.name: parquet.read_table(path) for path in (tmp_path / "out/data").rglob("*.parquet")}
+    assert set(shards) == {"train", "tuning", "held_out"}
+    assert sum(len(shard) for shard in shards.values()) == len(parquet.read_table(tmp_path / "made/data/0.parquet"))
+    assert len(set(shards["held_out"]["subject_id"].to_pylist())) == 6

@@ -20,7 +20,7 @@ help:
 	@echo 'make test-portable   the quick tests of what computes, as if this were another processor, with 1 and 4 threads'
 	@echo 'make metrics-check   the metrics against reference generators whose faults are known'
 	@echo 'make bench   speed and memory of every part, some against what one would otherwise write -> benchmarks'
-	@echo 'make lint    format, style, spelling, shell; no tests'
+	@echo 'make lint    format, style, spelling, shell, types; no tests'
 	@echo 'make lock    requirements.lock anew from pyproject.toml; versions stay, unless UPGRADE=--upgrade'
 
 setup: $(READY)
@@ -79,6 +79,7 @@ lint: $(READY)
 	.venv/bin/ruff check
 	git ls-files -z | xargs -0 .venv/bin/codespell
 	.venv/bin/shellcheck .ci/run
+	.venv/bin/mypy
 
 # One lock for every Python and system of the README; versions that stand in it are kept. The header names this command.
 UPGRADE ?=

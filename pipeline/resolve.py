@@ -10,12 +10,12 @@ from ehrgen.data.readers import source
 from ehrgen.data.settings import CohortSettings, SequenceSettings
 from ehrgen.learning.settings import LossSettings, ModelSettings, SamplingSettings, TrainSettings
 from ehrgen.metrics.settings import EvaluateSettings
-from ehrgen.variants import AblationSettings, check_ablation, check_sections, dropped, resolve, save
+from ehrgen.variants import AblationSettings, Schemas, check_ablation, check_sections, dropped, resolve, save
 
 PARAMS, RESOLVED, RECORDS = Path("params.yaml"), Path("resolved.yaml"), Path("data/source")
 RESULTS = [Path("reports") / name for name in ("runs", "history", "manifests", "portraits")]
-FIXED = {"cohort": CohortSettings, "sequence": SequenceSettings, "evaluate": EvaluateSettings}
-VARIED = {"model": ModelSettings, "loss": LossSettings, "train": TrainSettings, "sampling": SamplingSettings}
+FIXED: Schemas = {"cohort": CohortSettings, "sequence": SequenceSettings, "evaluate": EvaluateSettings}
+VARIED: Schemas = {"model": ModelSettings, "loss": LossSettings, "train": TrainSettings, "sampling": SamplingSettings}
 
 
 def checked(content: dict[str, Any], where: str) -> tuple[CohortSettings, AblationSettings, dict[str, Any]]:

@@ -44,7 +44,8 @@ def check(cohort: Any, where: str) -> None:
         return
     for folder in (Path(file) for file in named if Path(file).is_dir()):
         found = files_of(folder, source)
-        wanted = ", ".join(TABLES.get(source, ("a parquet file",) if source == "meds" else ("the file itself",)))
+        one = "a parquet file" if source == "meds" else "the file itself"
+        wanted = ", ".join(TABLES[source]) if source in TABLES else one
         remedy = f"write -S '{assignment(found)}'" if found else f"name {wanted}, which this folder lacks"
         raise ParamsError(f"{where}: {folder} is a folder; files are named one by one: {remedy}")
     if source in ONE_FILE and len(named) > 1:

@@ -1,3 +1,5 @@
+import pytest
+
 from benchmarks import evaluation
 from ehrgen.metrics.table.suite import FAMILIES, METRICS
 
@@ -7,6 +9,7 @@ def test_the_halves_share_no_family_and_the_second_follows_the_first():
     assert later == sorted(later) and set(later) == {False, True} and set(FAMILIES) > evaluation.LATER
 
 
+@pytest.mark.slow
 def test_rows_of_a_size():
     rows = evaluation.measured(60, 1)
     assert list(rows) == ["60 patients", "60 patients, likeness", "60 patients, uses and risks"]

@@ -9,6 +9,7 @@ from benchmarks.usage import Usage
 from ehrgen.data.simulation import simulator
 
 
+@pytest.mark.slow
 def test_patients_are_filled_up_to_the_size_asked_for():
     whole = preparation.patients(300, 5000, 1800, np.random.default_rng(0))
     plain = simulator.load(preparation.ROOT / "ehrgen/data/simulation/simulator.npz").sample(

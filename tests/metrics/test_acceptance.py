@@ -30,6 +30,7 @@ def value(name: str, owner: str) -> float:
     return function(name)(*(getattr(data, part) for part in METRICS[name].uses))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("claim", sorted(CLAIMS, key=lambda claim: claim.owner), ids=lambda c: f"{c.owner}-{c.metric}")
 def test_holds(claim: Claim):
     gap = METRICS[claim.metric].gap(value(claim.metric, claim.owner), value(claim.metric, FLOOR))

@@ -82,7 +82,7 @@ def test_of_a_patient_known_by_sex_alone_the_age_is_unknown(tmp_path):
         ("patient,visit,code,age\n1,1,0389,300\n", "are over 120 years"),
         ("patient,visit,code,sex\n1,1,0389,F\n1,2,486,M\n", "differ between rows of one patient"),
         ("patient,visit,code,sex\n1,1,0389,F\n2,1,486,\n", "without a sex"),
-        ("patient,visit,code\n1,1,\n", "no row has a code"),
+        ("patient,visit,code\n1,1,\n", "values are empty"),
         ("patient,visit,code\n" + "".join(f"1,{n},389\n" for n in range(9)), "lost a leading zero"),
     ],
 )

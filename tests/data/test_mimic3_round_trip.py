@@ -10,7 +10,7 @@ from ehrgen.data.cohort import Cohort
 from ehrgen.data.readers import mimic3
 from tests.support.mimic3_tables import Tables, write
 
-CODES = ("0389", "00845", "4019", "V3000", "E8497", "2765", "585", "42731", "V9999", "E849")
+CODES = ("0389", "00845", "4019", "V3000", "E8497", "V270", "5849", "42731", "V1582", "E8490")
 
 BIRTH = np.datetime64("2101-03-04T00:00:00")
 

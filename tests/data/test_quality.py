@@ -49,7 +49,7 @@ def test_refuse_tolerates_a_share_and_no_more():
     assert refuse(10, 1000, "file: column x", "are odd", "mend them", tolerated=0.01) == 10
     with pytest.raises(ReaderError) as error:
         refuse(11, 1000, "file: column x", "are odd", "mend them", tolerated=0.01)
-    message = "file: column x: 11 of 1000 values are odd, more than the 1% that would be dropped; mend them"
+    message = "file: column x: 11 of 1000 values are odd, more than the 1% that intact tables may have; mend them"
     assert str(error.value) == message
     with pytest.raises(ReaderError, match=r"^file: column x: <11 of 1000 values are odd; mend them$"):
         refuse(1, 1000, "file: column x", "are odd", "mend them")

@@ -34,17 +34,26 @@ def test_forms_a_file_may_come_in(tmp_path, content):
     assert table_of(tmp_path, content).rows.to_dict("list") == {"code": ["0389"], "when": ["x"]}
 
 
-def test_the_plain_file_is_taken_before_the_packed_one(tmp_path):
-    (tmp_path / "t.CSV.gz").write_bytes(gzip.compress(b"code,when\n1,x\n"))
-    assert table_of(tmp_path, "code,when\n2,x\n").rows["code"].tolist() == ["2"]
+@pytest.mark.parametrize("others", [["t.CSV.gz"], ["t.csv"], ["t.csv", "T.csv.gz"]])
+def test_two_files_for_one_table_are_refused_whatever_their_order(tmp_path, others):
+    for name in others:
+        (tmp_path / name).write_bytes(b"code,when\n1,x\n")
+    names = ", ".join(sorted(["T.csv", *others]))
+    with pytest.raises(ReaderError, match=f"{len(others) + 1} files for one table, {names}; leave the one that counts"):
+        table_of(tmp_path, "code,when\n2,x\n")
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", "column code is missing from a header of 0"),
-        ("code;when\n1;2\n", "column code is missing from a header of 1"),
-        ("code,when,CODE\n1,2,3\n", "column code is more than once in a header of 3"),
+        ("", "column code is missing, the header has no name"),
+        ("a,b\n1,2\n", "column code is missing, the header has a, b; take the published table"),
+        ("code;when\n1;2\n", "one column, code;when: separated by semicolons, not by commas; export it with commas"),
+        ("code\twhen\n1\t2\n", "one column, code when: separated by tabs, not by commas; export it with commas"),
+        ("code,when\n1,2\n".encode("utf-16"), "UTF-16 text; save it as UTF-8"),
+        ("code,when\n1,2\n".encode("utf-16-le"), "UTF-16 text; save it as UTF-8"),
+        ("code,when,CODE\n1,2,3\n", "column code is there more than once, the header has code, when, code"),
+        (",".join(f"column_{n}" for n in range(1000)), "the header has column_0, .{60,75}[.]{3}; take"),
         ("code,when\n", "no rows below the header"),
         ("code,when\n1,2\n1,2,3\n1\n", "<11 rows have more or fewer fields"),
         (b"\x1f\x8b\x08junk", "damaged gzip file"),

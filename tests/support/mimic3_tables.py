@@ -29,6 +29,15 @@ def small() -> Tables:
     }
 
 
+def many(copies: int = 100) -> Tables:
+    """`small`, copied under new ids, so that one bad row is a small share."""
+    tables = small()
+    for name, rows in tables.items():
+        ids = [key for key in ("SUBJECT_ID", "HADM_ID") if key in rows[0]]
+        tables[name] = [{**row, **{key: f"{row[key]}{n:04d}" for key in ids}} for n in range(copies) for row in rows]
+    return tables
+
+
 def write(folder: Path, tables: Tables, suffix: str = ".csv", case=str.upper) -> Path:
     for name, rows in tables.items():
         text = pd.DataFrame(rows).rename(columns=case).to_csv(index=False).encode()

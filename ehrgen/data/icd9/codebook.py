@@ -51,13 +51,16 @@ CHAPTERS = (
 )
 
 
+OLDEST_IN_EDITS = 124  # upper end of every age in the edits
+
+
 @dataclass(frozen=True)
 class Edit:
     """Whom a code under this edit is for: a sex ('' for both) and completed years of age, ends included."""
 
     sex: str = ""
     age_min: int = 0
-    age_max: int = 124
+    age_max: int = OLDEST_IN_EDITS
 
 
 # The edits' own age limits; 0 to 124 is every age (CMS, Definitions of Medicare Code Edits, version 32).

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ehrgen.data.cohort import CODE_PATTERN
-from ehrgen.data.icd9.codebook import CHAPTERS, EDITS, edit_prefixes, headings, long_titles
+from ehrgen.data.icd9.codebook import CHAPTERS, EDITS, OLDEST_IN_EDITS, edit_prefixes, headings, long_titles
 
 UNKNOWN = "Unknown code"
 Codes = pd.Series | np.ndarray | list[str]
@@ -134,7 +134,7 @@ def edits(codes: Codes) -> pd.DataFrame:
         [['F', 12, 55], ['M', 0, 124], ['', 0, 0], ['', 0, 124]]
     """
     flags = edit_flags(codes)
-    demand = pd.DataFrame({"sex_required": "", "age_min": 0, "age_max": 124}, index=flags.index)
+    demand = pd.DataFrame({"sex_required": "", "age_min": 0, "age_max": OLDEST_IN_EDITS}, index=flags.index)
     for name, edit in EDITS.items():
         carried = flags[name]
         if edit.sex:

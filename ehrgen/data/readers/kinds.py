@@ -15,7 +15,7 @@ Place = Path | Sequence[Path]  # a folder or file, or the files of one source by
 Reader = Callable[[Any], tuple[Cohort, Quality]]
 SAVED = ("patients.parquet", "diagnoses.parquet")
 EVENT = {"subject_id", "time", "code"}
-MIMIC4_MARKS = {"anchor_age", "anchor_year", "icd_version", "icd_code"}
+MIMIC4_MARKS = {"anchor_age", "anchor_year", "icd_code"}
 
 
 @dataclass(frozen=True)

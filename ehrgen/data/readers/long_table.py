@@ -15,8 +15,8 @@ from pyarrow import parquet
 
 from ehrgen.data.cohort import Cohort, cohort_of
 from ehrgen.data.icd9 import codes as icd9
-from ehrgen.data.readers.mimic3 import usable_codes
 from ehrgen.data.readers.quality import Quality, ReaderError, publish_ages, refuse
+from ehrgen.data.readers.spelling import usable_codes
 from ehrgen.data.readers.tables import DATE, EMPTY, Table, header_of
 from ehrgen.data.readers.visits import described
 

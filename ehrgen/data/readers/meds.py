@@ -23,8 +23,8 @@ from pyarrow import parquet
 
 from ehrgen.data.cohort import Cohort, cohort_of
 from ehrgen.data.icd9 import codes as icd9
-from ehrgen.data.readers.mimic3 import usable_codes
 from ehrgen.data.readers.quality import TOLERATED, Quality, ReaderError, publish_ages, refuse
+from ehrgen.data.readers.spelling import usable_codes
 from ehrgen.data.readers.visits import age_between, described, with_visits
 
 SPLITS_FILE = "subject_splits.parquet"

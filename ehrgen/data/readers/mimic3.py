@@ -15,16 +15,14 @@ import numpy as np
 import pandas as pd
 
 from ehrgen.data.cohort import SEXES, Cohort
-from ehrgen.data.disclosure import shown
 from ehrgen.data.icd9 import codes as icd9
-from ehrgen.data.readers.quality import TOLERATED, Quality, ReaderError, publish_ages, refuse
+from ehrgen.data.readers.quality import ABSENT, RELEASES, TOLERATED, Quality, ReaderError, publish_ages, refuse
+from ehrgen.data.readers.spelling import usable_codes
 from ehrgen.data.readers.tables import Table
 
 DAYS_PER_YEAR = 365.2425
 # The birth of patients over 89 is set 300 years before their first admission; nobody is between these ages.
 LONGEST_LIFE, SHIFTED, SHIFTED_LAST = 125, 290, 340
-# Where zeros are lost, one numeric code in 30 to 60 looks like it; where not, one in 10,000.
-LOST_ZEROS = 0.001
 
 
 def read(place: Path | Sequence[Path]) -> tuple[Cohort, Quality]:
@@ -41,7 +39,11 @@ def read(place: Path | Sequence[Path]) -> tuple[Cohort, Quality]:
     quality = Quality("mimic3")
     people = Table.read(place, "PATIENTS", ("subject_id", "gender", "dob"))
     stays = Table.read(place, "ADMISSIONS", ("subject_id", "hadm_id", "admittime"))
-    coded = Table.read(place, "DIAGNOSES_ICD", ("subject_id", "hadm_id", "seq_num", "icd9_code"))
+    coded = Table.read(place, "DIAGNOSES_ICD", ("subject_id", "hadm_id", "seq_num", "icd9_code"), ("icd_version",))
+    if "icd_version" in coded.rows:
+        other = int((~coded.rows["icd_version"].isin(["9", "9.0", ""])).sum())
+        where, remedy = coded.where("icd_version"), "keep the rows in ICD-9"
+        refuse(other, len(coded.rows), where, "are not 9, as icd9_code says", remedy)
     return cohort_of_tables(people, people.dates("dob"), stays, coded, "icd9_code", quality), quality
 
 
@@ -61,11 +63,15 @@ def cohort_of_tables(
     admissions = _admissions(stays, patients, quality)
     diagnoses = _diagnoses(coded, admissions, code, quality)
     with_code = admissions["hadm_id"].isin(diagnoses["hadm_id"])
-    quality.dropped["admissions without a diagnosis"] = int((~with_code).sum())
+    quality.dropped["admissions without a diagnosis"] = refuse(
+        int((~with_code).sum()), len(with_code), stays.where("hadm_id"), "have no diagnosis", RELEASES, ABSENT
+    )
     first = admissions[with_code].drop_duplicates("patient_id")
     patients = patients.merge(first[["patient_id", "age_years"]], on="patient_id", how="left")
     seen = patients["age_years"].notna()
-    quality.dropped["patients without a diagnosis"] = int((~seen).sum())
+    quality.dropped["patients without a diagnosis"] = refuse(
+        int((~seen).sum()), len(seen), people.where("subject_id"), "have no diagnosis", RELEASES, ABSENT
+    )
     patients = patients[seen & patients["sex"].isin(SEXES)]
     if len(patients) == 0:
         raise ReaderError(
@@ -80,7 +86,7 @@ def _patients(table: Table, birth: pd.Series, quality: Quality) -> pd.DataFrame:
     """patient_id, sex (not yet M or F alone) and birth, one row a patient."""
     sex = table.rows["gender"].str.upper()
     patients = pd.DataFrame({"patient_id": table.integers("subject_id"), "sex": sex, "birth": birth})
-    patients = _once(patients, "patient_id", "PATIENTS rows that repeat a patient", quality)
+    patients = _once(patients, "patient_id", "PATIENTS rows that repeat a patient", table.where("subject_id"), quality)
     quality.dropped["patients with a sex other than M or F"] = refuse(
         int((~patients["sex"].isin(SEXES)).sum()),
         len(patients),
@@ -101,9 +107,11 @@ def _admissions(table: Table, patients: pd.DataFrame, quality: Quality) -> pd.Da
             "time": table.dates("admittime"),
         }
     )
-    admissions = _once(admissions, "hadm_id", "ADMISSIONS rows that repeat an admission", quality)
-    present = _present(admissions["patient_id"], patients["patient_id"], table.where("subject_id"), "PATIENTS")
-    quality.dropped["admissions of no patient in PATIENTS"] = int((~present).sum())
+    admissions = _once(
+        admissions, "hadm_id", "ADMISSIONS rows that repeat an admission", table.where("hadm_id"), quality
+    )
+    present = admissions["patient_id"].isin(patients["patient_id"])
+    quality.dropped["admissions of no patient in PATIENTS"] = _orphans(present, table.where("subject_id"), "PATIENTS")
     admissions = admissions[present].merge(patients[["patient_id", "birth"]], on="patient_id")
     admissions = admissions.sort_values(["patient_id", "time", "hadm_id"], ignore_index=True)
     days = (admissions["time"] - admissions["birth"]).dt.total_seconds() / 86_400
@@ -137,12 +145,14 @@ def _diagnoses(table: Table, admissions: pd.DataFrame, code: str, quality: Quali
             "code": icd9.normalise(raw),
         }
     )
-    present = _present(rows["hadm_id"], admissions["hadm_id"], table.where("hadm_id"), "ADMISSIONS")
-    quality.dropped["diagnoses of no admission in use"] = int((~present).sum())
+    present = rows["hadm_id"].isin(admissions["hadm_id"])
+    quality.dropped["diagnoses of no admission in use"] = _orphans(present, table.where("hadm_id"), "ADMISSIONS in use")
     usable = usable_codes(raw, rows["code"], table.where(code), quality)
     rows = rows[present & usable].merge(admissions[["hadm_id", "patient_id", "visit"]], on="hadm_id")
     own = rows["subject_id"] == rows["patient_id"]
-    quality.dropped["diagnoses whose admission is another patient's"] = int((~own).sum())
+    quality.dropped["diagnoses whose admission is another patient's"] = refuse(
+        int((~own).sum()), len(own), table.where("subject_id"), "are not the admission's patient", RELEASES, TOLERATED
+    )
     rows = rows[own].sort_values(["visit", "position"], kind="stable")
     repeat = rows.duplicated(["hadm_id", "code"])
     quality.dropped["diagnoses that repeat a code of the admission"] = int(repeat.sum())
@@ -151,46 +161,17 @@ def _diagnoses(table: Table, admissions: pd.DataFrame, code: str, quality: Quali
     return rows
 
 
-def usable_codes(raw: pd.Series, codes: pd.Series, where: str, quality: Quality) -> pd.Series:
-    """Which rows hold a code; stops where the column went through a program that took codes for numbers."""
-    remedy = "export the column as text with its leading zeros"
-    filled = raw != ""
-    number = raw.str.fullmatch(r"[0-9]{4,5}\.0+|[0-9]{1,2}(?:\.[0-9]*)?")
-    refuse(int(number.sum()), int(filled.sum()), where, "are numbers, not codes", remedy, TOLERATED)
-    digits = codes[filled & codes.str.fullmatch(r"[0-9]+")]
-    if not digits.str.startswith("0").any():
-        padded = icd9.billable("0" + digits) | icd9.billable("00" + digits)
-        lost = int((padded & ~icd9.billable(digits)).sum())
-        if lost > LOST_ZEROS * len(digits):
-            refuse(lost, len(digits), where, "seem to have lost a leading zero, and no code has one", remedy)
-    formed = icd9.is_code(codes) & ~number.to_numpy(dtype=bool)
-    quality.dropped["diagnoses without a code"] = int((~filled).sum())
-    quality.dropped["diagnoses with a text that is no ICD-9-CM code"] = refuse(
-        int((filled & ~formed).sum()),
-        int(filled.sum()),
-        where,
-        "are no ICD-9-CM codes",
-        "take the ICD-9-CM column (ICD-10 is not read)",
-        TOLERATED,
-    )
-    quality.repaired["codes with dots, blanks or lower case"] = int((formed & (raw != codes)).sum())
-    return pd.Series(formed, index=codes.index)
-
-
 def _places(seq_num: pd.Series) -> pd.Series:
     places = pd.to_numeric(seq_num, errors="coerce").astype("float64")
     return places.where(np.isfinite(places), np.inf)
 
 
-def _once(rows: pd.DataFrame, key: str, reason: str, quality: Quality) -> pd.DataFrame:
+def _once(rows: pd.DataFrame, key: str, reason: str, where: str, quality: Quality) -> pd.DataFrame:
     repeat = rows.duplicated(key)
-    quality.dropped[reason] = int(repeat.sum())
+    remedy = "take the published table, whose rows have each a value of their own"
+    quality.dropped[reason] = refuse(int(repeat.sum()), len(rows), where, "stand there twice", remedy, TOLERATED)
     return rows[~repeat]
 
 
-def _present(values: pd.Series, known: pd.Series, where: str, other: str) -> pd.Series:
-    present = values.isin(known)
-    if not present.any():
-        count = shown(len(values))
-        raise ReaderError(f"{where}: none of {count} values occurs in {other}; take both from one release")
-    return present
+def _orphans(present: pd.Series, where: str, other: str) -> int:
+    return refuse(int((~present).sum()), len(present), where, f"are not in {other}", RELEASES, TOLERATED)

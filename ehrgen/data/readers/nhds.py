@@ -15,7 +15,8 @@ from jaxtyping import UInt8
 
 from ehrgen.data.cohort import Cohort
 from ehrgen.data.icd9 import codes as icd9
-from ehrgen.data.readers.quality import TOLERATED, Quality, ReaderError, publish_ages, refuse
+from ehrgen.data.readers.quality import ABSENT, TOLERATED, Quality, ReaderError, publish_ages, refuse
+from ehrgen.data.readers.spelling import check_codes
 from ehrgen.data.readers.tables import read_bytes
 
 AGE_UNIT, AGE, SEX, DIAGNOSES = 3, slice(4, 6), 6, slice(27, 102)  # columns from 0
@@ -47,7 +48,9 @@ def read(file: Path) -> tuple[Cohort, Quality]:
     )
     diagnoses = _diagnoses(records, where.format("27-101"), quality)
     with_code = np.isin(np.arange(total), diagnoses["patient_id"])
-    quality.dropped["discharges without a diagnosis"] = int((~with_code).sum())
+    quality.dropped["discharges without a diagnosis"] = refuse(
+        int((~with_code).sum()), total, where.format("27-101"), "hold no diagnosis", REMEDY, ABSENT
+    )
     used = with_code & ~bad_age & ~bad_sex
     if not used.any():
         raise ReaderError(f"{file}: no discharge is left with age, sex and a diagnosis; {REMEDY}")
@@ -92,6 +95,7 @@ def _diagnoses(records: UInt8[np.ndarray, "records columns"], where: str, qualit
     quality.dropped["diagnoses with a text that is no ICD-9-CM code"] = refuse(
         int((~formed).sum()), len(filled), where, "are no ICD-9-CM codes", REMEDY, TOLERATED
     )
+    check_codes(codes.iloc[which[formed]], where)
     rows = pd.DataFrame({"patient_id": filled // CODES, "visit": 0, "position": filled % CODES})
     rows = rows.assign(code=codes.to_numpy()[which])[formed]
     repeat = rows.duplicated(["patient_id", "code"])

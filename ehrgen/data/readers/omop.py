@@ -16,8 +16,8 @@ import pandas as pd
 
 from ehrgen.data.cohort import Cohort, cohort_of
 from ehrgen.data.icd9 import codes as icd9
-from ehrgen.data.readers.mimic3 import usable_codes
-from ehrgen.data.readers.quality import Quality, ReaderError, publish_ages, refuse
+from ehrgen.data.readers.quality import RELEASES, TOLERATED, Quality, ReaderError, publish_ages, refuse
+from ehrgen.data.readers.spelling import usable_codes
 from ehrgen.data.readers.tables import Table, has_table
 from ehrgen.data.readers.visits import age_between, described, with_visits
 
@@ -87,10 +87,15 @@ def _patients(people: Table, diagnoses: pd.DataFrame, quality: Quality) -> pd.Da
     sex = people.rows["gender_concept_id"].map(SEX_OF).fillna("")
     found = pd.DataFrame({"patient_id": people.integers("person_id"), "sex": sex, "birth": birth})
     repeat = found.duplicated("patient_id")
-    quality.dropped["person rows that repeat a person"] = int(repeat.sum())
+    quality.dropped["person rows that repeat a person"] = refuse(
+        int(repeat.sum()), len(repeat), people.where("person_id"), "stand there twice", "take each once", TOLERATED
+    )
     first = diagnoses.groupby("patient_id")["start"].min().rename("first")
     seen = found[~repeat].merge(first, on="patient_id")
     quality.dropped["persons without a diagnosis"] = int((~repeat).sum()) - len(seen)
-    quality.dropped["diagnoses of nobody in person"] = int((~diagnoses["patient_id"].isin(seen["patient_id"])).sum())
+    known = diagnoses["patient_id"].isin(seen["patient_id"])
+    quality.dropped["diagnoses of nobody in person"] = refuse(
+        int((~known).sum()), len(known), f"{people.path}: patients of diagnoses", "are not in it", RELEASES, TOLERATED
+    )
     age = age_between(seen["birth"], seen["first"], people.where(BIRTH[0]))
     return seen.assign(age_years=age)[["patient_id", "sex", "age_years"]]

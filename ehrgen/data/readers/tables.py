@@ -23,6 +23,9 @@ from ehrgen.data.readers.quality import ReaderError, refuse
 EMPTY = ("", "NULL", "NONE", "NA", "NAN", "\\N")
 DATE = r"\d{4}-\d{2}-\d{2}(?:[ T]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?)?"
 GZIP_MAGIC = b"\x1f\x8b"
+UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+LONGEST_QUOTE = 80  # characters of a file that a message repeats
 LONGEST_LINE = 1_000_000
 
 
@@ -34,29 +37,37 @@ class Table:
     rows: pd.DataFrame
 
     @classmethod
-    def read(cls, place: Path | Sequence[Path], name: str, columns: tuple[str, ...]) -> Self:
+    def read(
+        cls, place: Path | Sequence[Path], name: str, columns: tuple[str, ...], at_will: tuple[str, ...] = ()
+    ) -> Self:
         """The table `name`.csv or `name`.csv.gz of a folder or among named files, names and header in any case.
 
+        Args:
+            columns: What it must have.
+            at_will: What is read too where it is there.
+
         Raises:
-            ReaderError: If it is missing, damaged, without rows or without one of the columns.
+            ReaderError: If it is missing, there twice, damaged, without rows or without one of the columns.
         """
-        return cls.at(find_table(place, name), columns)
+        return cls.at(find_table(place, name), columns, at_will)
 
     @classmethod
-    def at(cls, path: Path, columns: tuple[str, ...]) -> Self:
+    def at(cls, path: Path, columns: tuple[str, ...], at_will: tuple[str, ...] = ()) -> Self:
         """The table in one file, as `read`."""
         content = _as_utf8(read_bytes(path))
         header = _header(path, content)
         for column in columns:
             if header.count(column) != 1:
-                fault = "missing from" if column not in header else "more than once in"
+                fault = "missing" if column not in header else "there more than once"
+                seen = quoted(", ".join(header)) or "no name"
                 raise ReaderError(
-                    f"{path}: column {column} is {fault} a header of {len(header)}; take the published table"
+                    f"{path}: column {column} is {fault}, the header has {seen}; take the published table"
                 )
-        rows = _parse(path, content, [header.index(column) for column in columns])
+        wanted = [*columns, *(column for column in at_will if header.count(column) == 1)]
+        rows = _parse(path, content, [header.index(column) for column in wanted])
         if len(rows) == 0:
             raise ReaderError(f"{path}: no rows below the header; take the complete table")
-        return cls(path, rows.set_axis(list(columns), axis=1))
+        return cls(path, rows.set_axis(wanted, axis=1))
 
     def where(self, column: str) -> str:
         """The place as error messages name it."""
@@ -107,35 +118,45 @@ def read_bytes(path: Path) -> bytes:
     """The content of a file, unpacked if it is gzipped, whatever its name says.
 
     Raises:
-        ReaderError: If there is no such file, or it cannot be read or unpacked.
+        ReaderError: If there is no such file, it cannot be read or unpacked, or it is UTF-16.
     """
     try:
         content = path.read_bytes()
     except OSError as error:
         raise ReaderError(f"{path}: {error.strerror or 'cannot be read'}; set cohort.files") from None
     try:
-        return gzip.decompress(content) if content[:2] == GZIP_MAGIC else content
+        content = gzip.decompress(content) if content[:2] == GZIP_MAGIC else content
     except (OSError, EOFError, zlib.error):
         raise ReaderError(f"{path}: damaged gzip file; copy it again") from None
+    return _not_utf16(path, content)
+
+
+def _not_utf16(path: Path, content: bytes) -> bytes:
+    if content[:2] in UTF16_MARKS or content[1:2] == b"\0":
+        raise ReaderError(f"{path}: UTF-16 text; save it as UTF-8")
+    return content
 
 
 def find_table(place: Path | Sequence[Path], name: str) -> Path:
-    """Where `name`.csv or `name`.csv.gz lies in a folder or among named files, in any case; the plain one of both.
+    """Where `name`.csv or `name`.csv.gz lies in a folder or among named files, in any case.
 
     Raises:
-        ReaderError: If neither is there.
+        ReaderError: If none is there, or several, as nobody could say which one counts.
     """
     found = _tables_named(place, name)
     if not found:
         where = str(place) if isinstance(place, Path) else ", ".join(map(str, place))
         raise ReaderError(f"{where}: {name}.csv or {name}.csv.gz is missing; name it in cohort.files")
-    return min(found, key=lambda path: path.name.lower().endswith(".gz"))
+    if len(found) > 1:
+        names = ", ".join(path.name for path in found)
+        raise ReaderError(f"{found[0].parent}: {len(found)} files for one table, {names}; leave the one that counts")
+    return found[0]
 
 
 def _tables_named(place: Path | Sequence[Path], name: str) -> list[Path]:
     wanted = (f"{name}.csv".lower(), f"{name}.csv.gz".lower())
     files = place if not isinstance(place, Path) else list(place.iterdir()) if place.is_dir() else []
-    return [path for path in files if path.name.lower() in wanted]
+    return sorted(path for path in files if path.name.lower() in wanted)
 
 
 def header_of(path: Path) -> list[str]:
@@ -157,7 +178,7 @@ def first_line(path: Path) -> bytes:
         with open(path, "rb") as file:
             packed = file.read(2) == GZIP_MAGIC
         with gzip.open(path) if packed else open(path, "rb") as file:
-            return file.readline(LONGEST_LINE)
+            return _not_utf16(path, file.readline(LONGEST_LINE))
     except (EOFError, zlib.error, gzip.BadGzipFile):
         raise ReaderError(f"{path}: damaged gzip file; copy it again") from None
     except OSError as error:
@@ -179,7 +200,18 @@ def _header(path: Path, content: bytes) -> list[str]:
         names = next(csv.reader(io.StringIO(first_line.decode("utf-8-sig"), newline="")), [])
     except csv.Error:
         raise ReaderError(f"{path}: line 1 is no header; expected comma-separated text") from None
-    return [name.strip().lower() for name in names]
+    header = [name.strip().lower() for name in names]
+    separators = [named for separator, named in SEPARATORS.items() if len(header) == 1 and separator in header[0]]
+    if separators:
+        seen = f"one column, {quoted(header[0])}: separated by {separators[0]}, not by commas"
+        raise ReaderError(f"{path}: {seen}; export it with commas")
+    return header
+
+
+def quoted(text: str) -> str:
+    """Something of a file as a message may repeat it: printable, and not too long."""
+    printable = "".join(letter if letter.isprintable() else " " for letter in text)
+    return printable if len(printable) <= LONGEST_QUOTE else f"{printable[:LONGEST_QUOTE]}..."
 
 
 def _parse(path: Path, content: bytes, positions: list[int]) -> pd.DataFrame:

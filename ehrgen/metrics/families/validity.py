@@ -13,10 +13,9 @@ from numpy import ndarray
 from ehrgen.data.cohort import Cohort
 from ehrgen.data.disclosure import SMALLEST_SHOWN
 from ehrgen.data.icd9 import codes as icd9
+from ehrgen.data.icd9.codebook import OLDEST_IN_EDITS
 from ehrgen.metrics.cohorts.cache import remembered
 from ehrgen.metrics.table.suite import VACUOUS, NotJudged
-
-OLDEST_IN_EDITS = 124  # upper end of every age in the edits
 
 
 def sex_violations(real: Cohort, synthetic: Cohort) -> float:

@@ -22,9 +22,17 @@ class ModelSettings(Settings):
     prompt_decoder: bool
     prompt_output: bool
     visit_output: bool
+    visit_output_std: float = Field(gt=0)
+    held_output: bool
+    history_output: bool
     encoder_input: Literal["prompt", "corrupted", "record"]
     corruption: float = Field(ge=0, le=1)
     hierarchy: Literal["factored", "flat", "category"]
+
+    @property
+    def direct(self) -> bool:
+        """Whether anything reaches the logits directly."""
+        return self.held_output or self.history_output
 
 
 WEIGHTS = ("lm", "age", "sex", "cooccur", "age_matching", "diversity")
@@ -114,6 +122,8 @@ class TrainSettings(Settings):
     learning_rate: float = Field(gt=0)
     warmup: float = Field(ge=0, le=1)
     weight_decay: float = Field(ge=0)
+    code_prior: float | None = Field(gt=0)
+    category_prior: float | None = Field(gt=0)
     clip: float = Field(gt=0)
     order: Literal["position", "frequency", "shuffled"]
     mask_repeats: bool

@@ -17,7 +17,7 @@ from ehrgen.learning.sampling import sampler
 from ehrgen.learning.sampling.likelihoods import log_likelihood, save_likelihoods, score_cohort
 from tests.support.cohorts import population
 from tests.support.sequences import RECORDS, Record, few, from_records, sequences_of, tiny
-from tests.support.training import here, sampling, untrained
+from tests.support.training import here, sampling, stirred, untrained
 
 
 def scored(model: PromptBart, sequences: Sequences, **changes: Any) -> np.ndarray:
@@ -78,7 +78,7 @@ def test_as_the_sampler_writing_the_same_histories(
 ):
     """Also of a model that read the record in training: the sampler has none to give it."""
     sequences = tiny().of_split("validation")
-    model = untrained(**settings)
+    model = stirred(untrained(**settings))
     nats = scored(model, sequences, **sampled)
     expected = as_the_sampler_sees_it(model, sequences, monkeypatch, **sampled)
     np.testing.assert_allclose(nats, expected, rtol=1e-4)
@@ -106,7 +106,7 @@ def test_by_hand():
 @given(records=RECORDS)
 def test_a_patient_is_scored_alike_in_any_company(records: list[Record]):
     sequences = sequences_of(from_records(records))
-    model = untrained(vocabulary=sequences.vocabulary)
+    model = stirred(untrained(vocabulary=sequences.vocabulary))
     alone = [scored(model, sequences_of_rows(sequences, row)).item() for row in range(len(sequences))]
     assert scored(model, sequences).tolist() == pytest.approx(alone, rel=1e-4)
 

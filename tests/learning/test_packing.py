@@ -17,7 +17,7 @@ from ehrgen.learning.model.packing import Layout, Prefixed
 from ehrgen.learning.model.prompt_bart import PromptBart, forbidden
 from ehrgen.learning.training.loop import Learner
 from tests.support.sequences import tiny
-from tests.support.training import batch_of, here, matrices, recipe, untrained
+from tests.support.training import batch_of, here, matrices, recipe, stirred, untrained
 
 CPU = torch.device("cpu")
 ROWS = [7, 0, 1, 2, 3, 5, 8, 11, 13]
@@ -33,7 +33,9 @@ def plain(model: PromptBart, batch: Batch, forbid_used: bool = True) -> Output:
     of_patient = model.readout.patients(batch.age, batch.sex)
     of_patient = None if of_patient is None else of_patient[batch.patient]
     read = model.readout(flat, of_patient, batch.used_at, batch.used_symbol)
-    target_log_prob, class_log_prob = model.distribution.target(read, batch.target, forbidden(batch, forbid_used))
+    target_log_prob, class_log_prob = model.distribution.target(
+        read, batch.target, forbidden(batch, forbid_used), model.direct_at(batch, batch.age, batch.sex)
+    )
     whole = model.sex_pool == "all"
     chosen = batch.real if whole else batch.inputs >= FIRST_CODE
     chosen = torch.cat([torch.full((len(chosen), prompts), whole), chosen], dim=1)
@@ -65,7 +67,7 @@ CASES += [{"hierarchy": hierarchy, "prompt_output": False, "visit_output": False
 @pytest.mark.parametrize("attention", ["eager", "sdpa"])
 @pytest.mark.parametrize("changes", CASES, ids=lambda changes: "-".join(map(str, changes.values())))
 def test_values_and_gradients_are_those_of_padded_patients(changes: dict, attention: str):
-    model = untrained(**changes)
+    model = stirred(untrained(**changes))
     model.bart.set_attn_implementation(attention)
     batch = batch_of(tiny(), ROWS, changes.get("encoder_input", "prompt"))
     ours, wanted = model(batch), plain(model, batch)

@@ -19,7 +19,7 @@ from ehrgen.learning.model.prompt_bart import PromptBart
 from ehrgen.learning.sampling.sampler import END, SamplingError, draw, draw_demographics, sample_cohort, write_histories
 from tests.support.cohorts import cohort
 from tests.support.sequences import sequences_of, tiny
-from tests.support.training import here, sampling, untrained
+from tests.support.training import here, sampling, stirred, untrained
 
 WAYS = {"plain": {}, "truncated": {"top_p": 0.95, "temperature": 1.2}, "greedy": {"greedy": True}}
 each_way = pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
@@ -203,9 +203,9 @@ class Recorded:
         self.symbol: list[list[int]] = [[] for _ in range(patients)]
         distribution, choose = model.distribution, model.distribution.draw
 
-        def recording(states: Tensor, forbidden: Any, generator: torch.Generator) -> Tensor:
-            chosen = choose(states, forbidden, generator)
-            given = distribution.symbols(states, forbidden).gather(1, chosen[:, None]).squeeze(1)
+        def recording(states: Tensor, forbidden: Any, generator: torch.Generator, direct: Any) -> Tensor:
+            chosen = choose(states, forbidden, generator, direct)
+            given = distribution.symbols(states, forbidden, direct).gather(1, chosen[:, None]).squeeze(1)
             for row, symbol, value in zip(self.open, chosen.tolist(), given.tolist(), strict=True):
                 self.symbol[row].append(symbol)
                 self.log_prob[row].append(value)
@@ -238,7 +238,7 @@ def test_decoding_with_a_cache_equals_the_full_forward_pass(
 ):
     # No visit of the training data holds a code twice; drawn twice, it is held once, which one pass cannot show.
     switches = {"prompt_encoder": encoder, "prompt_decoder": decoder, "visit_output": no_repeats}
-    model, table = untrained(hierarchy=hierarchy, **switches), people(20)
+    model, table = stirred(untrained(hierarchy=hierarchy, **switches)), people(20)
     recorded = Recorded(model, 20, monkeypatch)
     written(model, table, no_repeats=no_repeats)
     assert len(set(map(len, recorded.symbol))) > 3  # patients leave the batch one by one

@@ -44,6 +44,9 @@ MODEL = {
     "prompt_decoder": True,
     "prompt_output": True,
     "visit_output": True,
+    "visit_output_std": 0.02,
+    "held_output": True,
+    "history_output": True,
     "encoder_input": "prompt",
     "corruption": 0.5,
     "hierarchy": "factored",
@@ -71,6 +74,8 @@ TRAIN = {
     "learning_rate": 0.01,
     "warmup": 0.1,
     "weight_decay": 0.01,
+    "code_prior": 0.3,
+    "category_prior": 0.3,
     "clip": 1.0,
     "order": "shuffled",
     "mask_repeats": True,
@@ -136,6 +141,16 @@ def untrained(seed: int = 0, vocabulary: Vocabulary | None = None, **changes: An
                 last.weight.normal_()
         of_classes.bias[:SPECIAL_CLASSES] += 4.5
     return model.placed(here()).eval()
+
+
+def stirred(model: PromptBart, seed: int = 0) -> PromptBart:
+    """The model with numbers at random in its direct output, whose every start is 0 before a training."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, values in model.named_parameters():
+            if name.startswith("direct."):
+                values.normal_(std=0.5, generator=generator)
+    return model
 
 
 def trained(settings: Recipe, folder: Path) -> tuple[PromptBart, list[Row]]:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from ehrgen.data.sequences.vocabulary import SPECIAL_CLASSES, Vocabulary
 from ehrgen.learning.model.class_tree import FORBIDDEN, ClassTree, Forbidden, Siblings, masked_log_softmax
+from ehrgen.learning.model.direct_output import Direct
 from ehrgen.learning.model.draws import draw_index
 
 
@@ -38,36 +39,55 @@ class Factored(nn.Module):
             self.class_logits.weight.normal_(std=0.02)
 
     def target(
-        self, states: Float[Tensor, "N D"], target: Int[Tensor, " N"], forbidden: Forbidden
+        self,
+        states: Float[Tensor, "N D"],
+        target: Int[Tensor, " N"],
+        forbidden: Forbidden,
+        direct: Direct | None = None,
     ) -> tuple[Float[Tensor, " N"], Float[Tensor, "N K"]]:
         """Log-probability of each target and of every class; only the targets' siblings are scored."""
-        class_log_prob = self.tree.class_log_prob(self.class_logits(states).float(), forbidden)
+        class_log_prob = self.tree.class_log_prob(self._classes(states, direct), forbidden)
         of_target = self.tree.symbol_class[target]
         siblings = self.tree.siblings(of_target, forbidden)
-        logits = self._within(states, siblings)
+        logits = self._within(states, siblings, direct)
         top = logits.new_full((len(target),), FORBIDDEN).scatter_reduce(0, siblings.position, logits.detach(), "amax")
         total = torch.zeros_like(top).index_add(0, siblings.position, (logits - top[siblings.position]).exp())
         chosen = logits[siblings.start + target - self.tree.class_start[of_target]]
         within = chosen - top - total.log()
         return class_log_prob.gather(1, of_target[:, None]).squeeze(1) + within, class_log_prob
 
-    def symbols(self, states: Float[Tensor, "N D"], forbidden: Forbidden) -> Float[Tensor, "N S"]:
+    def symbols(
+        self, states: Float[Tensor, "N D"], forbidden: Forbidden, direct: Direct | None = None
+    ) -> Float[Tensor, "N S"]:
         """Log-probability of every symbol."""
-        class_log_prob = self.tree.class_log_prob(self.class_logits(states).float(), forbidden)
+        class_log_prob = self.tree.class_log_prob(self._classes(states, direct), forbidden)
         logits = (self.within_states(states) @ self.within_weight.T).float() + self.within_bias
+        logits = logits if direct is None else direct.on_all_symbols(logits)
         logits[forbidden.at, forbidden.symbol] = FORBIDDEN
         return class_log_prob[:, self.tree.symbol_class] + self.tree.within_class_log_softmax(logits)
 
-    def draw(self, states: Float[Tensor, "N D"], forbidden: Forbidden, generator: torch.Generator) -> Int[Tensor, " N"]:
+    def draw(
+        self,
+        states: Float[Tensor, "N D"],
+        forbidden: Forbidden,
+        generator: torch.Generator,
+        direct: Direct | None = None,
+    ) -> Int[Tensor, " N"]:
         """One symbol a position: its class first, then one of the class's symbols."""
-        drawn = draw_index(self.tree.class_log_prob(self.class_logits(states).float(), forbidden), generator)
+        drawn = draw_index(self.tree.class_log_prob(self._classes(states, direct), forbidden), generator)
         siblings = self.tree.siblings(drawn, forbidden)
-        return siblings.draw(self._within(states, siblings), generator)
+        return siblings.draw(self._within(states, siblings, direct), generator)
 
-    def _within(self, states: Float[Tensor, "N D"], siblings: Siblings) -> Float[Tensor, " R"]:
+    def _classes(self, states: Float[Tensor, "N D"], direct: Direct | None) -> Float[Tensor, "N K"]:
+        return with_terms(self.class_logits(states).float(), direct)
+
+    def _within(self, states: Float[Tensor, "N D"], siblings: Siblings, direct: Direct | None) -> Float[Tensor, " R"]:
         """Logit of each sibling; barred ones FORBIDDEN."""
         logits = self.within_states(states)[siblings.position].mul(self.within_weight[siblings.symbol]).sum(-1).float()
-        return (logits + self.within_bias[siblings.symbol]).masked_fill(siblings.barred, FORBIDDEN)
+        logits = logits + self.within_bias[siblings.symbol]
+        if direct is not None:
+            logits = direct.on_symbols(logits, siblings.position, siblings.symbol)
+        return logits.masked_fill(siblings.barred, FORBIDDEN)
 
 
 class CategoryThenUniform(nn.Module):
@@ -80,25 +100,42 @@ class CategoryThenUniform(nn.Module):
         nn.init.normal_(self.class_logits.weight, std=0.02)
 
     def target(
-        self, states: Float[Tensor, "N D"], target: Int[Tensor, " N"], forbidden: Forbidden
+        self,
+        states: Float[Tensor, "N D"],
+        target: Int[Tensor, " N"],
+        forbidden: Forbidden,
+        direct: Direct | None = None,
     ) -> tuple[Float[Tensor, " N"], Float[Tensor, "N K"]]:
         """Log-probability of each target and of every class."""
         left = self.tree.left(forbidden)
-        class_log_prob = masked_log_softmax(self.class_logits(states).float(), left <= 0)
+        class_log_prob = masked_log_softmax(with_terms(self.class_logits(states).float(), direct), left <= 0)
         leaf = class_log_prob - left.clamp(min=1).log()
         return leaf.gather(1, self.tree.symbol_class[target][:, None]).squeeze(1), class_log_prob
 
-    def symbols(self, states: Float[Tensor, "N D"], forbidden: Forbidden) -> Float[Tensor, "N S"]:
+    def symbols(
+        self, states: Float[Tensor, "N D"], forbidden: Forbidden, direct: Direct | None = None
+    ) -> Float[Tensor, "N S"]:
         """Log-probability of every symbol."""
         left = self.tree.left(forbidden)
-        leaf = masked_log_softmax(self.class_logits(states).float(), left <= 0) - left.clamp(min=1).log()
+        leaf = (
+            masked_log_softmax(with_terms(self.class_logits(states).float(), direct), left <= 0)
+            - left.clamp(min=1).log()
+        )
         leaf = leaf[:, self.tree.symbol_class]
         leaf[forbidden.at, forbidden.symbol] = FORBIDDEN
         return leaf
 
-    def draw(self, states: Float[Tensor, "N D"], forbidden: Forbidden, generator: torch.Generator) -> Int[Tensor, " N"]:
+    def draw(
+        self,
+        states: Float[Tensor, "N D"],
+        forbidden: Forbidden,
+        generator: torch.Generator,
+        direct: Direct | None = None,
+    ) -> Int[Tensor, " N"]:
         """One symbol a position: its class first, then any of the class's symbols."""
-        drawn = draw_index(self.tree.class_log_prob(self.class_logits(states).float(), forbidden), generator)
+        drawn = draw_index(
+            self.tree.class_log_prob(with_terms(self.class_logits(states).float(), direct), forbidden), generator
+        )
         siblings = self.tree.siblings(drawn, forbidden)
         even = torch.zeros(len(siblings.position), device=states.device)
         return siblings.draw(even.masked_fill(siblings.barred, FORBIDDEN), generator)
@@ -117,26 +154,46 @@ class Flat(nn.Module):
             self.logits.weight.normal_(std=0.02)
 
     def target(
-        self, states: Float[Tensor, "N D"], target: Int[Tensor, " N"], forbidden: Forbidden
+        self,
+        states: Float[Tensor, "N D"],
+        target: Int[Tensor, " N"],
+        forbidden: Forbidden,
+        direct: Direct | None = None,
     ) -> tuple[Float[Tensor, " N"], Float[Tensor, "N K"]]:
         """Log-probability of each target and of every class."""
-        leaf = self.symbols(states, forbidden)
+        leaf = self.symbols(states, forbidden, direct)
         classes = leaf.new_zeros(len(leaf), self.tree.classes)
         classes = classes.index_add(1, self.tree.symbol_class, leaf.exp())
         floor = torch.finfo(leaf.dtype).tiny
         return leaf.gather(1, target[:, None]).squeeze(1), classes.clamp(min=floor).log()
 
-    def symbols(self, states: Float[Tensor, "N D"], forbidden: Forbidden) -> Float[Tensor, "N S"]:
+    def symbols(
+        self, states: Float[Tensor, "N D"], forbidden: Forbidden, direct: Direct | None = None
+    ) -> Float[Tensor, "N S"]:
         """Log-probability of every symbol."""
         logits = self.logits(states).float()
+        if direct is not None:
+            of_class = with_terms(logits.new_zeros(len(logits), self.tree.classes), direct)
+            logits = direct.on_all_symbols(logits + of_class[:, self.tree.symbol_class])
         barred = torch.zeros_like(logits, dtype=torch.bool)
         barred[forbidden.at, forbidden.symbol] = True
         barred[:, :SPECIAL_CLASSES] = forbidden.opens_visit[:, None]
         return masked_log_softmax(logits, barred)
 
-    def draw(self, states: Float[Tensor, "N D"], forbidden: Forbidden, generator: torch.Generator) -> Int[Tensor, " N"]:
+    def draw(
+        self,
+        states: Float[Tensor, "N D"],
+        forbidden: Forbidden,
+        generator: torch.Generator,
+        direct: Direct | None = None,
+    ) -> Int[Tensor, " N"]:
         """One symbol a position."""
-        return draw_index(self.symbols(states, forbidden), generator)
+        return draw_index(self.symbols(states, forbidden, direct), generator)
+
+
+def with_terms(logits: Float[Tensor, "N K"], direct: Direct | None) -> Float[Tensor, "N K"]:
+    """Class logits with what reaches them directly."""
+    return logits if direct is None else direct.on_classes(logits)
 
 
 DISTRIBUTIONS = {"factored": Factored, "flat": Flat, "category": CategoryThenUniform}

@@ -23,7 +23,9 @@ from ehrgen.learning.machine.device import Machine
 from ehrgen.learning.model import packing
 from ehrgen.learning.model.backbone import ModelError, backbone
 from ehrgen.learning.model.class_tree import Forbidden
-from ehrgen.learning.model.distribution import DISTRIBUTIONS
+from ehrgen.learning.model.context import Context
+from ehrgen.learning.model.direct_output import Direct, DirectOutput
+from ehrgen.learning.model.distribution import DISTRIBUTIONS, Factored, Flat
 from ehrgen.learning.model.output import Output
 from ehrgen.learning.model.packing import Layout, Prefixed
 from ehrgen.learning.model.prompts import PROMPTS, CategoryVectors, Prompt
@@ -53,6 +55,7 @@ class PromptBart(nn.Module):
         self.age_head = _head(width, len(AGE_BRACKETS))
         self.sex_head = _head(width, len(SEXES))
         self.category = CategoryVectors(vocabulary, width) if settings.hierarchy != "flat" else None
+        self.direct = DirectOutput(settings, vocabulary) if settings.direct else None
         self.distribution = DISTRIBUTIONS[settings.hierarchy](vocabulary, width)
 
     def placed(self, machine: Machine) -> Self:
@@ -93,13 +96,22 @@ class PromptBart(nn.Module):
         of_patient = self.readout.patients(batch.age, batch.sex)
         of_patient = None if of_patient is None else of_patient[batch.patient]
         read = self.readout(of_tokens, of_patient, batch.used_at, batch.used_symbol)
-        target_log_prob, class_log_prob = self.distribution.target(read, batch.target, forbidden(batch, forbid_used))
+        direct = self.direct_at(batch, batch.age, batch.sex)
+        target_log_prob, class_log_prob = self.distribution.target(
+            read, batch.target, forbidden(batch, forbid_used), direct
+        )
         return Output(
             target_log_prob=target_log_prob,
             class_log_prob=class_log_prob,
             age_logits=self.age_head(of_tokens).float(),
             sex_logits=self.sex_head(self._pooled(states, prefixed, batch)).float(),
         )
+
+    def direct_at(self, batch: Batch, age: Float[Tensor, " B"] | None, sex: Int[Tensor, " B"] | None) -> Direct | None:
+        """What reaches the logits of a batch directly."""
+        if self.direct is None:
+            return None
+        return self.direct.at(Context.of_batch(batch, self.direct.symbols, age, sex, self.training))
 
     def _packed(self, batch: Batch) -> tuple[Float[Tensor, "L D"], Prefixed]:
         """Decoder states of all patients in one pass without padding, equal to those of `encode` and `decode`."""
@@ -132,8 +144,25 @@ class PromptBart(nn.Module):
 
     def shared_parameters(self) -> list[nn.Parameter]:
         """The parameters every objective can reach: BART and the prompts, not the heads or what reads the states."""
-        own = ("age_head.", "sex_head.", "readout.", "distribution.")
+        own = ("age_head.", "sex_head.", "readout.", "distribution.", "direct.")
         return [p for name, p in self.named_parameters() if not name.startswith(own)]
+
+    def tables(self) -> dict[str, list[nn.Parameter]]:
+        """The parameters that have a row a code, or a category, of which most are rare."""
+        of = self.distribution
+        codes: list[nn.Parameter | None] = [self.bart.shared.weight]
+        categories: list[nn.Parameter | None] = [None if self.category is None else self.category.vectors.weight]
+        categories.append(None if self.readout.visit is None else self.readout.visit.weight)
+        if isinstance(of, Flat):
+            codes.append(of.logits.weight)
+        else:
+            categories.append(of.class_logits.weight)
+        if isinstance(of, Factored):
+            codes.append(of.within_weight)
+        if self.direct is not None:
+            categories += self.direct.parameters()
+        every = {"codes": codes, "categories": categories}
+        return {kind: [table for table in tables if table is not None] for kind, tables in every.items()}
 
     def _pooled(self, states: Float[Tensor, "L D"], prefixed: Prefixed, batch: Batch) -> Float[Tensor, "B D"]:
         """Mean state over code positions, or over every position, prompts included, as analysed."""

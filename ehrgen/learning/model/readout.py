@@ -19,7 +19,8 @@ from ehrgen.learning.settings import ModelSettings
 class Readout(nn.Module):
     """Decoder states plus a vector of demographics (`prompt_output`) and one a category held (`visit_output`).
 
-    Both start at nothing, so that a switch changes no other initial weight's effect.
+    Demographics start at nothing. Of the categories' vectors `visit_output_std` is the first size: at 0.02, as small as
+    the weights that read them, neither moves the other and epochs pass before categories attract each other.
     """
 
     symbol_class: Int[Tensor, " symbols"]
@@ -33,7 +34,7 @@ class Readout(nn.Module):
             self.prompt.start_at_zero()
         if settings.visit_output:
             self.visit = nn.Embedding(len(vocabulary.class_size), width)
-            nn.init.normal_(self.visit.weight, std=0.02)
+            nn.init.normal_(self.visit.weight, std=settings.visit_output_std)
 
     def patients(self, age: Float[Tensor, " B"] | None, sex: Int[Tensor, " B"] | None) -> Float[Tensor, "B D"] | None:
         """What demographics add to each state of a patient; None where there are none to read."""

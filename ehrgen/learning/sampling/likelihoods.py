@@ -87,7 +87,9 @@ def log_likelihood(
             of_patient = model.readout.patients(age, sex)
             of_patient = None if of_patient is None else of_patient[batch.patient]
             states = model.readout(states, of_patient, batch.used_at, batch.used_symbol)
-            log_prob, _ = model.distribution.target(states, batch.target, forbidden(batch, settings.no_repeats))
+            log_prob, _ = model.distribution.target(
+                states, batch.target, forbidden(batch, settings.no_repeats), model.direct_at(batch, age, sex)
+            )
         total = torch.zeros(len(rows), dtype=torch.float64, device=machine.device)
         nats[rows] = total.index_add(0, batch.patient, log_prob.double()).cpu().numpy()
     return processes.summed(torch.from_numpy(nats).to(machine.device)).cpu().numpy()

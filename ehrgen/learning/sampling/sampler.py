@@ -23,6 +23,7 @@ from ehrgen.data.sequences.vocabulary import BOS, EOS, FIRST_CODE, FIRST_SYMBOL,
 from ehrgen.learning.machine import processes
 from ehrgen.learning.machine.device import Machine
 from ehrgen.learning.model.class_tree import FORBIDDEN, Forbidden
+from ehrgen.learning.model.context import Context
 from ehrgen.learning.model.draws import draw_index
 from ehrgen.learning.model.prompt_bart import PromptBart
 from ehrgen.learning.settings import SamplingSettings
@@ -142,6 +143,9 @@ class _OpenHistories:
     encoded: tuple[Float[Tensor, "B E D"], Bool[Tensor, "B E"]]
     cache: EncoderDecoderCache
     used: Bool[Tensor, "B S"]
+    last: Bool[Tensor, "B S"]
+    earlier: Bool[Tensor, "B S"]
+    """Symbols of the open visit, of the one before it, and of those before that."""
     barred: Bool[Tensor, "B S"] | None
     of_patient: Float[Tensor, "B D"] | None
     prompts_read: bool = False
@@ -157,6 +161,7 @@ class _OpenHistories:
             sex = torch.tensor(np.searchsorted(SEXES, people["sex"].to_numpy(dtype=str)), device=device)
         if settings.rule_edits:
             barred = torch.tensor(broken_rules(model.vocabulary, people), device=device)
+        nothing = torch.zeros(len(people), len(model.vocabulary) - FIRST_SYMBOL, dtype=torch.bool, device=device)
         token = torch.full((len(people), 1), BOS, device=device)
         encoded = (torch.zeros(0, 1, width, device=device), torch.zeros(0, 1, dtype=torch.bool, device=device))
         if len(people):
@@ -169,7 +174,9 @@ class _OpenHistories:
             sex=sex,
             encoded=encoded,
             cache=EncoderDecoderCache(DynamicCache(), DynamicCache()),
-            used=torch.zeros(len(people), len(model.vocabulary) - FIRST_SYMBOL, dtype=torch.bool, device=device),
+            used=nothing,
+            last=nothing.clone(),
+            earlier=nothing.clone(),
             barred=barred,
             of_patient=model.readout.patients(age, sex),
         )
@@ -193,22 +200,29 @@ class _OpenHistories:
             closed_at, closed_symbol = used_at, used_symbol
             if not settings.no_repeats or self.barred is not None:
                 closed_at, closed_symbol = self._closed(settings.no_repeats).nonzero(as_tuple=True)
+            direct = None
+            if model.direct is not None:
+                open_ = Context.of_open((used_at, used_symbol), self.last, self.earlier, self.age, self.sex)
+                direct = model.direct.at(open_)
             forbidden = Forbidden(closed_at, closed_symbol, self.token.squeeze(1) < FIRST_CODE)
             if is_plain(settings):
-                return model.distribution.draw(states, forbidden, generator)
-            return draw(model.distribution.symbols(states, forbidden), settings, generator)
+                return model.distribution.draw(states, forbidden, generator, direct)
+            return draw(model.distribution.symbols(states, forbidden, direct), settings, generator)
 
     def kept(self, going: Bool[Tensor, " B"], token: Int[Tensor, " C"]) -> Self:
         """The patients that go on, with their next input."""
         if not bool(going.all()):
             index = going.nonzero().squeeze(1)
             self.cache.batch_select_indices(index)
-            for name in ("row", "age", "sex", "used", "barred", "of_patient"):
+            for name in ("row", "age", "sex", "used", "last", "earlier", "barred", "of_patient"):
                 value = getattr(self, name)
                 setattr(self, name, None if value is None else value[index])
             self.encoded = (self.encoded[0][index], self.encoded[1][index])
         self.token = token[:, None]
-        self.used[token == VISIT] = False
+        ended = token == VISIT
+        self.earlier[ended] |= self.last[ended]
+        self.last[ended] = self.used[ended]
+        self.used[ended] = False
         code = (token >= FIRST_CODE).nonzero().squeeze(1)
         self.used[code, token[code] - FIRST_SYMBOL] = True
         return self

@@ -17,6 +17,7 @@ from ehrgen.learning.machine.device import Machine
 from ehrgen.learning.model.prompt_bart import PromptBart
 from ehrgen.learning.objectives.table import NothingToScoreError, build_objectives
 from ehrgen.learning.settings import Recipe
+from ehrgen.learning.training import starts
 from ehrgen.learning.training.alarms import Alarms
 from ehrgen.learning.training.checkpoint import Checkpoint
 from ehrgen.learning.training.gradients import NoGradientError, Parameters, StepGradient
@@ -84,6 +85,8 @@ class Learner:
         torch.manual_seed(recipe.seed)
         longest = int(np.diff(sequences.offsets).max())
         model = PromptBart(recipe.model, sequences.vocabulary, longest, recipe.loss.sex_pool)
+        if model.direct is not None:
+            starts.begin(model.direct, self.training)
         self.model = model.placed(machine)
         self.objectives = build_objectives(recipe.loss, self.training, matrices, machine.device)
         self.scheme = SCHEMES[recipe.loss.weighting]({name: recipe.loss.weights()[name] for name in self.objectives})
@@ -92,7 +95,7 @@ class Learner:
         self.alarms = Alarms()
         self.parameters = Parameters.of(self.model)
         self.probes = Probes(recipe, self.training, self.validation, self.objectives, machine)
-        self.optimizer = adamw(self.model, settings)
+        self.optimizer = adamw(self.model, settings, len(self.training.tokens) - len(self.training))
         per_epoch = steps(self.training, settings.batch_tokens)
         self.steps_per_epoch, self.total_steps = per_epoch, per_epoch * settings.epochs
 

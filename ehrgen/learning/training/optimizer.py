@@ -1,10 +1,11 @@
 """AdamW as this room uses it, and its learning-rate schedule."""
 
 import math
+from typing import Any
 
 import torch
-from torch import nn
 
+from ehrgen.learning.model.prompt_bart import PromptBart
 from ehrgen.learning.settings import TrainSettings
 
 BETAS = (0.9, 0.999)
@@ -12,11 +13,25 @@ BETAS = (0.9, 0.999)
 is pushed down in full steps between its patients."""
 
 
-def adamw(model: nn.Module, settings: TrainSettings) -> torch.optim.AdamW:
-    """The optimizer of a model; weight decay for matrices only, as is usual."""
-    matrices = [p for p in model.parameters() if p.ndim > 1]
-    vectors = [p for p in model.parameters() if p.ndim <= 1]
-    groups = [{"params": matrices, "weight_decay": settings.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+def adamw(model: PromptBart, settings: TrainSettings, positions: int) -> torch.optim.AdamW:
+    """The optimizer of a model; weight decay for matrices only, as is usual, and a prior for tables if there is one.
+
+    A normal prior of standard deviation s adds w / s^2 to the gradient of the summed loss. Weight decay would shrink
+    what is known of every code alike; a prior gives way where there are many patients, and holds where there are two.
+
+    Args:
+        positions: Of the training split, whose mean loss a step's loss stands for.
+    """
+    priors = {"codes": settings.code_prior, "categories": settings.category_prior}
+    groups: list[dict[str, Any]] = []
+    for kind, tables in model.tables().items():
+        if (deviation := priors[kind]) is not None:
+            decay = 1 / (deviation**2 * positions)
+            groups.append({"params": tables, "weight_decay": decay, "decoupled_weight_decay": False})
+    taken = {id(p) for group in groups for p in group["params"]}
+    others = [p for p in model.parameters() if id(p) not in taken]
+    matrices, vectors = [p for p in others if p.ndim > 1], [p for p in others if p.ndim <= 1]
+    groups += [{"params": matrices, "weight_decay": settings.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
     return torch.optim.AdamW(groups, lr=settings.learning_rate, betas=BETAS, fused=True)
 
 

@@ -1,0 +1,188 @@
+"""Where the numbers of `DirectOutput` start: log ratios counted on the training split, shrunken by their counts.
+
+Each compares how often something comes after what it stands for with how often it comes at all, on the scale of the
+logits. Nothing is fitted to a cohort beforehand: a code that never came twice starts at what is usual for all codes.
+
+Axes: C codes of all visits, T transitions (a visit with one after it), K classes, S symbols.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Self
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from numpy import ndarray
+
+from ehrgen.data.sequences.sequences import Sequences
+from ehrgen.data.sequences.vocabulary import EOS, FIRST_CODE, FIRST_SYMBOL, SPECIAL_CLASSES, Vocabulary
+from ehrgen.learning.model.context import FOLDS, folds
+from ehrgen.learning.model.direct_output import DirectOutput
+from ehrgen.learning.training.shrinkage import shrunken
+
+SURE = 1e-3
+"""No chance is taken for nearer to 0 or 1 than this, so that a start can be unlearned."""
+
+
+def begin(direct: DirectOutput, training: Sequences) -> None:
+    """Set every start, without each fold of the patients and with all of them."""
+    every = Counts.of(training)
+    codes = torch.from_numpy(np.asarray(training.tokens)[every.at].astype(np.int64))
+    fold = folds(codes, torch.from_numpy(every.patient), len(training)).numpy()
+    for number in range(FOLDS + 1):
+        counts = every.among(fold[every.patient] != number)
+        if direct.held is not None:
+            direct.held.begin(number, held(counts))
+        if direct.class_history is not None and direct.symbol_history is not None:
+            direct.class_history.begin(number, class_history(counts).ravel())
+            direct.symbol_history.begin(number, symbol_history(counts).ravel())
+
+
+@dataclass(frozen=True)
+class Counts:
+    """The codes of training visits, in order."""
+
+    vocabulary: Vocabulary
+    at: Int[ndarray, " C"]
+    """Place among the tokens."""
+    patient: Int[ndarray, " C"]
+    visit: Int[ndarray, " C"]
+    symbol: Int[ndarray, " C"]
+
+    @classmethod
+    def of(cls, training: Sequences) -> Self:
+        token = np.asarray(training.tokens)
+        at = np.flatnonzero(token >= FIRST_CODE)
+        patient = np.repeat(np.arange(len(training)), np.diff(training.offsets))
+        visit = np.cumsum((token < FIRST_CODE) & (token != EOS)) - 1
+        return cls(training.vocabulary, at, patient[at], visit[at], token[at].astype(np.int64) - FIRST_SYMBOL)
+
+    def among(self, chosen: Bool[ndarray, " C"]) -> Self:
+        """Those of whole patients."""
+        parts = (self.at, self.patient, self.visit, self.symbol)
+        return type(self)(self.vocabulary, *(part[chosen] for part in parts))
+
+    @cached_property
+    def symbol_class(self) -> Int[ndarray, " C"]:
+        return self.vocabulary.symbol_class[self.symbol]
+
+    @property
+    def classes(self) -> int:
+        return len(self.vocabulary.class_size)
+
+    @property
+    def symbols(self) -> int:
+        return len(self.vocabulary.symbol_class)
+
+
+def held(counts: Counts) -> Float[ndarray, " K"]:
+    """Log ratio, for each class: how often a code of it follows in a visit that holds one, to how often it comes.
+
+    The visit is thought of in random order: of n codes, m of the class, n - (n + 1) / (m + 1) follow the first of them.
+    """
+    key, of_class = np.unique(counts.visit * counts.classes + counts.symbol_class, return_counts=True)
+    size = np.bincount(counts.visit)[key // counts.classes]
+    number = key % counts.classes
+    follow = np.bincount(number, size - (size + 1) / (of_class + 1), minlength=counts.classes)
+    again = np.bincount(number, of_class - 1, minlength=counts.classes)
+    usual = np.bincount(counts.symbol_class, minlength=counts.classes) / len(counts.symbol)
+    return _log_ratio(again, follow, usual, expected=follow * usual)
+
+
+def class_history(counts: Counts) -> Float[ndarray, "2 K"]:
+    """Log ratio of rates, for each class of the last visit, or of one before that alone: in this visit to in any.
+
+    A class that comes with chance p is, among the symbols of a visit, as frequent as -log(1 - p).
+    """
+    present = Presence.of(counts.visit, counts.patient, counts.symbol_class, counts.classes)
+    base = np.bincount(present.now % counts.classes, minlength=counts.classes) / present.visits
+    starts = []
+    for before in (present.last, present.earlier):
+        trials = np.bincount(before % counts.classes, minlength=counts.classes)
+        again = np.bincount(before[np.isin(before, present.now)] % counts.classes, minlength=counts.classes)
+        usual = again.sum() / max(trials.sum(), 1)
+        chance = _chance(again, trials, np.full(counts.classes, usual))
+        starts.append(np.where(trials.sum() > 0, _rate(chance) - _rate(base), 0))
+    return _codes_only(np.stack(starts))
+
+
+def symbol_history(counts: Counts) -> Float[ndarray, "2 S"]:
+    """The same for each code, as a log odds ratio: its share of its class's codes, to what is usual."""
+    of_symbol = counts.vocabulary.symbol_class
+    present = Presence.of(counts.visit, counts.patient, counts.symbol, counts.symbols)
+    visit, symbol = np.divmod(present.now, counts.symbols)
+    occupied, size = np.unique(visit * counts.classes + of_symbol[symbol], return_counts=True)
+    in_class = np.bincount(counts.symbol_class, minlength=counts.classes)[of_symbol]
+    share = np.clip(np.bincount(counts.symbol, minlength=counts.symbols) / np.maximum(in_class, 1), SURE, 1 - SURE)
+    starts = []
+    for before in (present.last, present.earlier):
+        visit, symbol = np.divmod(before, counts.symbols)
+        key = visit * counts.classes + of_symbol[symbol]
+        place = np.minimum(np.searchsorted(occupied, key), len(occupied) - 1)
+        codes = np.where(occupied[place] == key, size[place], 0)  # of the class, in the visit after
+        trials = np.bincount(symbol, codes, minlength=counts.symbols)
+        again = np.bincount(symbol[np.isin(before, present.now)], minlength=counts.symbols)
+        shift = _logit(again.sum() / max(trials.sum(), 1)) - _logit((trials * share).sum() / max(trials.sum(), 1))
+        chance = _chance(again, trials, 1 / (1 + np.exp(-_logit(share) - shift)))
+        starts.append(np.where(trials.sum() > 0, _logit(chance) - _logit(share), 0))
+    alone = counts.vocabulary.class_size[of_symbol] == 1
+    return _codes_only(np.where(alone, 0, np.stack(starts)))
+
+
+@dataclass(frozen=True)
+class Presence:
+    """Sorted keys visit x width + thing: what each visit holds, the one before it held, and only earlier ones did."""
+
+    now: Int[ndarray, " A"]
+    last: Int[ndarray, " L"]
+    earlier: Int[ndarray, " E"]
+    visits: int
+
+    @classmethod
+    def of(cls, visit: Int[ndarray, " C"], patient: Int[ndarray, " C"], thing: Int[ndarray, " C"], width: int) -> Self:
+        numbers, visit = np.unique(visit, return_inverse=True)
+        owner = np.zeros(len(numbers), dtype=np.int64)
+        owner[visit] = patient
+        now = np.unique(visit * width + thing)
+        visit, thing = np.divmod(now, width)
+        after = np.searchsorted(owner, owner, side="right")[visit] - visit - 1  # visits of the patient still to come
+        last = now[after > 0] + width
+        more = np.maximum(after - 1, 0)
+        number = np.arange(more.sum()) - np.repeat(np.cumsum(more) - more, more)
+        earlier = np.repeat(now, more) + (2 + number) * width
+        return cls(now, last, np.setdiff1d(earlier, last), len(numbers))
+
+
+def _log_ratio(
+    again: ndarray, trials: ndarray, usual: Float[ndarray, " R"], expected: Float[ndarray, " R"]
+) -> Float[ndarray, " R"]:
+    """Log of the shrunken chance to what is usual; rows draw towards the ratio of all of them together."""
+    if expected.sum() == 0:
+        return np.zeros(len(usual))
+    usual = np.maximum(usual, 1e-9)
+    ratio = again.sum() / expected.sum()
+    chance = _chance(again, trials, np.minimum(usual * ratio, 0.5))
+    return _codes_only(np.log(np.maximum(chance, 1e-9)) - np.log(usual))
+
+
+def _chance(again: ndarray, trials: ndarray, usual: Float[ndarray, " R"]) -> Float[ndarray, " R"]:
+    """Shrunken share of the trials that ended so."""
+    usual = np.clip(usual, 1e-9, 1 - 1e-9)
+    counts = np.stack([again, np.maximum(trials - again, 0)], axis=1).astype(np.float64)
+    return shrunken(counts, np.stack([usual, 1 - usual], axis=1))[:, 0]
+
+
+def _rate(chance: Float[ndarray, "..."]) -> Float[ndarray, "..."]:
+    """Log of the rate at which something comes that is there with this chance."""
+    return np.log(-np.log1p(-np.clip(chance, SURE / 10, 1 - SURE)))
+
+
+def _logit(chance: float | Float[ndarray, "..."]) -> Float[ndarray, "..."] | float:
+    chance = np.clip(chance, SURE / 10, 1 - SURE / 10)
+    return np.log(chance) - np.log1p(-chance)
+
+
+def _codes_only(starts: Float[ndarray, "... K"]) -> Float[ndarray, "... K"]:
+    """0 for the special tokens."""
+    return np.where(np.arange(starts.shape[-1]) < SPECIAL_CLASSES, 0.0, starts)

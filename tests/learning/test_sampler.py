@@ -241,7 +241,7 @@ def test_decoding_with_a_cache_equals_the_full_forward_pass(
     model, table = stirred(untrained(hierarchy=hierarchy, **switches)), people(20)
     recorded = Recorded(model, 20, monkeypatch)
     written(model, table, no_repeats=no_repeats)
-    assert len(set(map(len, recorded.symbol))) > 3  # patients leave the batch one by one
+    assert len(set(map(len, recorded.symbol))) >= 3  # patients leave the batch one by one
     given = torch.tensor([value for values in recorded.log_prob for value in values])
     expected = teacher_forced(model, recorded.symbol, table, forbid_used=no_repeats)
     torch.testing.assert_close(given, expected, atol=1e-4, rtol=1e-4)

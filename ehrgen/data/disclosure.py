@@ -31,15 +31,20 @@ def small(patients: Int[ndarray, "..."]) -> Bool[ndarray, "..."]:
 def small_of_whole(patients: Int[ndarray, " n"]) -> Bool[ndarray, " n"]:
     """As `small`, of parts that make up a known whole: what is hidden must not follow from the rest.
 
-    Where the hidden parts hold fewer than 11 patients together, the next smallest part is hidden with them.
+    The sum of the hidden parts does follow. The next smallest part is hidden with them as long as that sum would leave
+    any of them fewer values than 1 to 10: the most that one of k parts can hold is the sum less 1 for each other.
 
     Example:
         >>> small_of_whole(np.array([3, 50, 20, 0])).tolist()
         [True, False, True, False]
         >>> small_of_whole(np.array([6, 7, 50, 0])).tolist()
         [True, True, False, False]
+        >>> small_of_whole(np.array([1] * 11 + [50, 60])).tolist()[-2:]
+        [True, False]
     """
     hidden = small(patients)
-    while small(patients[hidden].sum(keepdims=True)).any() and (rest := np.flatnonzero(~hidden & (patients > 0))).size:
+    while hidden.any() and (rest := np.flatnonzero(~hidden & (patients > 0))).size:
+        if patients[hidden].sum() - (hidden.sum() - 1) >= SMALLEST_SHOWN - 1:
+            break
         hidden[rest[patients[rest].argmin()]] = True
     return hidden

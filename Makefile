@@ -33,16 +33,11 @@ $(READY): requirements.lock
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
 	@touch $(READY)
 
-# Cells of variants x seeds, each from training to measures, and the anchors run JOBS at a time; then what is left.
+# Cells of variants x seeds, each from training to measures, and the reference generators run JOBS at a time.
 # (nproc would answer with OMP_NUM_THREADS where that is set.)
 JOBS ?= $(shell env -u OMP_NUM_THREADS nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 1)
-CELLS := s/^train@\(.*\)/train@\1 sample@\1 evaluate@\1/p; s/^anchor$$/anchor/p
 repro: $(READY)
-	@.venv/bin/python -m pipeline.estimate $(JOBS)
-	.venv/bin/dvc repro --quiet preprocess cooccurrence resolve
-	@.venv/bin/dvc stage list --name-only | sed -n '$(CELLS)' | xargs -P $(JOBS) -I STAGES sh -c \
-		'.venv/bin/dvc --wait-for-lock repro --quiet -s STAGES || exit 255'
-	.venv/bin/dvc repro
+	@.venv/bin/python -m pipeline.repro --jobs $(JOBS)
 
 autopsy: $(READY)
 	@.venv/bin/python -m scripts.study autopsy --jobs $(JOBS)

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator
 from ruamel.yaml import YAML
 
 from ehrgen.core.files import replacing
-from ehrgen.core.params import ParamsError, Settings, parse, section
+from ehrgen.core.params import ParamsError, Seed, Settings, brief, parse, section
 
 NAME_PATTERN = r"[a-z0-9_]+"  # what DVC accepts in a stage name such as train@lm_only-0
 
@@ -23,7 +23,7 @@ class AblationSettings(Settings):
     """`reference` is what every variant is compared with; `headline` is the variant of reports/headline.json."""
 
     run: list[str] = Field(min_length=1)
-    seeds: list[int] = Field(min_length=1)
+    seeds: list[Seed] = Field(min_length=1)
     reference: str
     headline: str
 
@@ -74,7 +74,7 @@ def check_sections(content: dict[str, Any], known: Iterable[str], where: str) ->
     """Raise ParamsError for a section of the file that nothing reads, listing those that are read."""
     for name in content:
         if name not in set(known):
-            raise ParamsError(f"{where}: unknown section '{name}'; known sections: {', '.join(sorted(known))}")
+            raise ParamsError(f"{where}: unknown section {brief(name)}; known sections: {', '.join(sorted(known))}")
 
 
 def check_ablation(ablation: AblationSettings, variants: Iterable[str], where: str) -> None:
@@ -105,13 +105,13 @@ def dropped(folder: Path, ablation: AblationSettings) -> list[Path]:
 def _overrides(name: Any, values: Any, schemas: Schemas, where: str) -> Overrides:
     """What a variant itself says: section -> key -> value."""
     if not (isinstance(name, str) and re.fullmatch(NAME_PATTERN, name)):
-        raise ParamsError(f"{where}: variants: bad name {name!r}; use lower-case letters, digits and _")
+        raise ParamsError(f"{where}: variants: bad name {brief(name)}; use lower-case letters, digits and _")
     place = f"{where}: variants.{name}"
     values = _mapping(values, place, "sections")
     for part in values:
         if part not in (EXTENDS, *schemas):
             may = f"a variant may override {', '.join(sorted(schemas))} and say whom it {EXTENDS}"
-            raise ParamsError(f"{place}: unknown section '{part}'; {may}")
+            raise ParamsError(f"{place}: unknown section {brief(part)}; {may}")
     return {
         part: _mapping(settings, f"{place}.{part}", "settings") for part, settings in values.items() if part != EXTENDS
     }
@@ -124,7 +124,7 @@ def _ancestry(name: str, variants: dict[Any, Any], where: str) -> list[str]:
         parent = variants[line[0]][EXTENDS]
         if not (isinstance(parent, str) and parent in variants):
             place, known = f"{where}: variants.{line[0]}.{EXTENDS}", ", ".join(sorted(variants))
-            raise ParamsError(f"{place}: unknown variant {parent!r}; known variants: {known}")
+            raise ParamsError(f"{place}: unknown variant {brief(parent)}; known variants: {known}")
         if parent in line:
             circle = " -> ".join([*reversed(line[: line.index(parent) + 1]), parent])
             raise ParamsError(f"{where}: variants: {EXTENDS} goes in a circle: {circle}; take one of them out")
@@ -146,5 +146,5 @@ def _effective(
 
 def _mapping(value: Any, place: str, of: str) -> dict[Any, Any]:
     if not isinstance(value, dict):
-        raise ParamsError(f"{place}: expected a mapping of {of}, found {value!r}; write {{}} for none")
+        raise ParamsError(f"{place}: expected a mapping of {of}, found {brief(value)}; write {{}} for none")
     return value

@@ -12,7 +12,7 @@ from ehrgen.learning.settings import LossSettings, ModelSettings, SamplingSettin
 from ehrgen.metrics.settings import EvaluateSettings
 from ehrgen.variants import AblationSettings, Schemas, check_ablation, check_sections, dropped, resolve, save
 
-PARAMS, RESOLVED, RECORDS = Path("params.yaml"), Path("resolved.yaml"), Path("data/source")
+PARAMS = Path("params.yaml")
 RESULTS = [Path("reports") / name for name in ("runs", "history", "manifests", "portraits")]
 FIXED: Schemas = {"cohort": CohortSettings, "sequence": SequenceSettings, "evaluate": EvaluateSettings}
 VARIED: Schemas = {"model": ModelSettings, "loss": LossSettings, "train": TrainSettings, "sampling": SamplingSettings}
@@ -32,13 +32,12 @@ def checked(content: dict[str, Any], where: str) -> tuple[CohortSettings, Ablati
 
 def main() -> None:
     cohort, ablation, effective = checked(load_yaml(PARAMS), str(PARAMS))
-    save({name: effective[name] for name in ablation.run}, RESOLVED)
+    save({name: effective[name] for name in ablation.run}, Path("resolved.yaml"))
     write_json({"source": cohort.source, "files": cohort.files}, Path("data/files.json"))
-    for path in [stale for folder in RESULTS for stale in dropped(folder, ablation)]:
+    stale = [path for folder in RESULTS for path in dropped(folder, ablation)]
+    for path in [*stale, *source.forgotten(cohort.files, Path("data/source"))]:
         path.unlink()
         print(f"removed {path}: no longer part of the ablation")
-    for path in source.forgotten(cohort.files, RECORDS):
-        path.unlink()
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import os
 import shutil
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +26,6 @@ from ehrgen.data.readers.source import files_of
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ("reports/", "resolved.yaml", "dvc.lock")  # of the default run: they say nothing about a study
 REPORTS = ("ablation.md", "ablation.json", "findings.md", "findings.json", "quality.json", "headline.json")
-FIRST = ("preprocess", "cooccurrence", "resolve")  # what every cell waits for
-CELL = ("train", "sample", "evaluate")
 
 
 class StudyError(ValueError):
@@ -47,7 +45,7 @@ def main() -> None:
     except (StudyError, ParamsError) as error:
         sys.exit(f"error: {error}")
     except subprocess.CalledProcessError as error:
-        sys.exit(f"error: {' '.join(map(str, error.cmd))} exited with {error.returncode}; mend it and run this again")
+        sys.exit(f"error: {' '.join(map(str, error.cmd))} exited with {error.returncode}; run this again")
 
 
 def prepare(root: Path, name: str, data: Path | None) -> Path:
@@ -117,33 +115,19 @@ def lay_over(params: Path, changes: dict[str, Any]) -> None:
 
 
 def execute(folder: Path, jobs: int, store: Path) -> None:
-    """Run the stages as `make repro` does: cells of variant x seed `jobs` at a time, then what is left.
+    """Run the stages in the folder as `make repro` does here, with the trainings of this project's store.
 
     Raises:
-        CalledProcessError: If a stage fails; no further cell is begun then.
+        StudyError: If they stop; why is printed by then.
     """
-    programs = Path(sys.executable).parent
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "PYTHON"))}
-    environment = kept | {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}", "EHRGEN_STORE": str(store)}
-
-    def dvc(*arguments: str, capture: bool = False) -> str:
-        command = [sys.executable, "-m", "dvc", "--wait-for-lock", *arguments]
-        output = subprocess.PIPE if capture else None
-        return subprocess.run(command, cwd=folder, env=environment, check=True, text=True, stdout=output).stdout
-
-    def cell(name: str) -> None:
-        dvc("repro", "--quiet", "--single-item", *(f"{stage}@{name}" for stage in CELL))
-
-    dvc("repro", "--quiet", *FIRST)
-    names = [name.partition("@")[2] for name in dvc("stage", "list", "--name-only", capture=True).split()]
-    with ThreadPoolExecutor(max_workers=jobs) as pool:
-        running = [pool.submit(cell, name) for name in dict.fromkeys(filter(None, names))]
-        try:
-            for one in running:
-                one.result()
-        finally:
-            pool.shutdown(cancel_futures=True)
-    dvc("repro")
+    command = [sys.executable, "-m", "pipeline.repro", "--jobs", str(jobs)]
+    with subprocess.Popen(command, cwd=folder, env=kept | {"EHRGEN_STORE": str(store)}) as running:
+        while running.poll() is None:
+            with suppress(KeyboardInterrupt):  # it gets the Ctrl-C too, and ends when DVC has written down its state
+                running.wait()
+    if running.returncode:
+        raise StudyError(f"the study is not finished; the same command goes on where it was ({folder})")
 
 
 def collect(folder: Path, target: Path) -> list[Path]:

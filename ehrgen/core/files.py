@@ -1,33 +1,67 @@
 """Files that are whole or absent: every writer fills a temporary name beside its target, then renames it."""
 
+import fcntl
+import glob
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+TEMPORARY = ".tmp"
+"""What temporary folders end in; git and DVC ignore them, or a killed stage's would enter a commit and a hash."""
 
 
 @contextmanager
 def replacing(target: Path) -> Iterator[Path]:
     """A temporary path in the target's folder; renamed to `target` on success, removed on error.
 
-    Write a file or make a folder there. An existing target is replaced only once the new one is complete.
+    Write a file or make a folder there. An existing target is replaced only once the new one is complete. What a killed
+    process left of the same target is removed first.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    holder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    sweep(target.parent.glob(f".{glob.escape(target.name)}.*{TEMPORARY}"))
+    holder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=TEMPORARY, dir=target.parent))
     try:
-        fresh = holder / target.name
-        yield fresh
-        if not fresh.exists():
-            raise FileNotFoundError(f"{target}: nothing was written; what was there before is untouched")
-        if target.is_dir() and not target.is_symlink():
-            os.rename(target, holder / "old")  # a folder cannot be replaced in one step; it goes with the holder
-        os.replace(fresh, target)
+        with _held(holder):
+            fresh = holder / target.name
+            yield fresh
+            if not fresh.exists():
+                raise FileNotFoundError(f"{target}: nothing was written; what was there before is untouched")
+            if target.is_dir() and not target.is_symlink():
+                os.rename(target, holder / "old")  # a folder cannot be replaced in one step; it goes with the holder
+            os.replace(fresh, target)
     finally:
         shutil.rmtree(holder, ignore_errors=True)
+
+
+def sweep(holders: Iterable[Path]) -> int:
+    """Remove the temporary folders of processes that died, of those given; returns how many."""
+    dead = 0
+    for holder in holders:
+        with suppress(OSError), _held(holder) as sure:
+            if sure:
+                shutil.rmtree(holder)
+                dead += 1
+    return dead
+
+
+@contextmanager
+def _held(holder: Path) -> Iterator[bool]:
+    """Whether this process holds the folder alone; the system frees it when its holder dies."""
+    folder = os.open(holder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:  # another process has it, or the file system knows no such locks
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(folder)
 
 
 def write_text(text: str, path: Path) -> None:

@@ -4,13 +4,18 @@ Every room states its own settings as subclasses of `Settings`; this module know
 adding a key to one room's settings changes no other stage's code dependencies.
 """
 
+import re
+import reprlib
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
+
+MOST_PROBLEMS = 10  # of one section that a message names
+LONGEST = 120  # characters of a value that a message shows
 
 
 class ParamsError(ValueError):
@@ -28,6 +33,8 @@ class Settings(BaseModel):
 
 
 SettingsType = TypeVar("SettingsType", bound=Settings)
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+"""What every generator of random numbers takes: numpy's, torch's, and DVC's names of stages."""
 
 
 def load_yaml(path: Path) -> dict[str, Any]:
@@ -38,13 +45,53 @@ def load_yaml(path: Path) -> dict[str, Any]:
     """
     if not path.exists():
         raise ParamsError(f"{path}: no such file; run from the project's root")
+    text = _text(path)
     try:
-        content = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
-    except YAMLError as error:
-        raise ParamsError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+        content = YAML(typ="safe", pure=True).load(text)
+    except (YAMLError, RecursionError, ValueError, OverflowError) as error:  # the latter of dates and endless numbers
+        raise ParamsError(f"{path}: {_why_no_yaml(text, error)}") from error
     if not isinstance(content, dict):
         raise ParamsError(f"{path}: expected a mapping of sections, found {type(content).__name__}")
     return content
+
+
+def _text(path: Path) -> str:
+    content = path.read_bytes()
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise ParamsError(f"{path}: UTF-16 text; save it as UTF-8")
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ParamsError(
+            f"{path}: no text in UTF-8 (byte {error.start} of {len(content)}); save it as UTF-8"
+        ) from None
+
+
+def _why_no_yaml(text: str, error: Exception) -> str:
+    """What is wrong in words of the editor, where it is one of the usual two; else in those of the parser."""
+    for number, line in enumerate(text.splitlines(), start=1):
+        if re.match(r"(<<<<<<<|=======|>>>>>>>)( |$)", line):
+            return f"line {number} is a mark of a merge conflict; choose a side, then run again"
+        if re.match(r" *\t", line):
+            return f"line {number} is indented with a tab; use blanks"
+    told = str(error).replace('in "<unicode string>",', "at")
+    return f"not valid YAML: {' '.join(told.split())}"
+
+
+def brief(value: Any) -> str:
+    """A value of a file as messages show it: never long, whatever it holds.
+
+    Example:
+        >>> brief(["lm"]), len(brief({"a": ["x" * 1000] * 1000}))
+        ("['lm']", 123)
+    """
+    short = reprlib.Repr()
+    short.maxlevel, short.maxlist, short.maxdict, short.maxstring, short.maxother = 2, 4, 4, 60, 60
+    try:
+        text = short.repr(value)
+    except ValueError:  # Python writes no number of more than 4,300 digits
+        return "a number without end"
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
 def section(content: dict[str, Any], name: str, schema: type[SettingsType], where: str) -> SettingsType:
@@ -54,7 +101,7 @@ def section(content: dict[str, Any], name: str, schema: type[SettingsType], wher
         ParamsError: If the section is missing, has an unknown key (the known ones are listed) or a bad value.
     """
     if name not in content:
-        raise ParamsError(f"{where}: section '{name}' is missing; known sections: {', '.join(content)}")
+        raise ParamsError(f"{where}: section '{name}' is missing; known sections: {', '.join(map(str, content))}")
     return parse(content[name], schema, f"{where}: {name}")
 
 
@@ -67,7 +114,9 @@ def parse(values: Any, schema: type[SettingsType], where: str) -> SettingsType:
     try:
         return schema.model_validate(values)
     except ValidationError as error:
-        raise ParamsError("; ".join(_explain(problem, schema, where) for problem in error.errors())) from None
+        problems = [_explain(problem, schema, where) for problem in error.errors()[:MOST_PROBLEMS]]
+        more = [f"and {error.error_count() - MOST_PROBLEMS} more"] if error.error_count() > MOST_PROBLEMS else []
+        raise ParamsError("; ".join(problems + more)) from None
 
 
 def _explain(problem: Any, schema: type[Settings], where: str) -> str:
@@ -76,8 +125,8 @@ def _explain(problem: Any, schema: type[Settings], where: str) -> str:
     *parents, key = [str(part) for part in problem["loc"]] or [""]
     path = ".".join([where, *parents])
     if problem["type"] == "extra_forbidden":
-        return f"{path}: unknown key {key!r}; known keys: {', '.join(sorted(_fields(schema, parents)))}"
-    return f"{path}.{key}: {problem['msg'].removeprefix('Value error, ')} (found {problem['input']!r})"
+        return f"{path}: unknown key {brief(key)}; known keys: {', '.join(sorted(_fields(schema, parents)))}"
+    return f"{path}.{key}: {problem['msg'].removeprefix('Value error, ')} (found {brief(problem['input'])})"
 
 
 def _fields(schema: Any, parents: list[str]) -> list[str]:

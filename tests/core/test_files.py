@@ -1,9 +1,13 @@
 import math
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from ehrgen.core.files import replacing, write_json
+from ehrgen.core.files import TEMPORARY, replacing, sweep, write_json
 
 
 def test_a_file_appears_whole_and_nothing_else_stays(tmp_path):
@@ -79,3 +83,34 @@ def test_nothing_infinite_is_written(tmp_path: Path, number: float):
     with pytest.raises(ValueError, match="JSON compliant"):
         write_json({"a": number}, tmp_path / "a.json")
     assert (tmp_path / "a.json").read_text() == "old"
+
+
+WRITER = """
+import sys, time
+from pathlib import Path
+from ehrgen.core.files import replacing
+with replacing(Path(sys.argv[1])) as fresh:
+    fresh.write_text("half")
+    print("writing", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_what_a_killed_process_left_is_swept_and_what_a_living_one_writes_is_not(tmp_path: Path):
+    target = tmp_path / "a[1].json"
+    with subprocess.Popen([sys.executable, "-c", WRITER, target], stdout=subprocess.PIPE, text=True) as writer:
+        assert writer.stdout is not None and writer.stdout.readline() == "writing\n"
+        [holder] = tmp_path.iterdir()
+        assert holder.name.startswith(".a[1].json.") and holder.name.endswith(TEMPORARY)
+        assert sweep([holder]) == 0 and holder.exists()
+        with replacing(target) as fresh:
+            fresh.write_text("whole")
+        assert holder.exists()
+        os.kill(writer.pid, signal.SIGKILL)
+    other = tmp_path / f".b.json.x{TEMPORARY}"
+    other.mkdir()
+    with replacing(target) as fresh:
+        fresh.write_text("whole")
+    assert not holder.exists() and other.exists(), "that of the same target"
+    assert sweep(tmp_path.glob(f".*{TEMPORARY}")) == 1
+    assert [path.name for path in tmp_path.iterdir()] == [target.name]

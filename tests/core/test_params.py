@@ -102,6 +102,45 @@ def test_load_yaml_refuses_what_is_no_mapping(tmp_path, text, message):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"a: 1\n<<<<<<< HEAD\nb: 2\n", "line 2 is a mark of a merge conflict; choose a side"),
+        (b"a:\n  b: 1\n\tc: 2\n", "line 3 is indented with a tab; use blanks"),
+        ("a: 1\n".encode("utf-16"), "UTF-16 text; save it as UTF-8"),
+        (b"a: \xff\xfa", "no text in UTF-8 .byte 3 of 5.; save it as UTF-8"),
+        (b"a: " + b"9" * 5000, "not valid YAML: Exceeds the limit"),
+        (b"a: 2024-13-45", "not valid YAML: month must be in 1..12"),
+        (b"a: " + b"[" * 3000, "not valid YAML"),
+    ],
+)
+def test_load_yaml_says_what_the_file_is_instead(tmp_path, content, message):
+    path = tmp_path / "params.yaml"
+    path.write_bytes(content)
+    with pytest.raises(ParamsError, match=message) as error:
+        load_yaml(path)
+    assert "\n" not in str(error.value) and len(str(error.value)) < 400
+
+
+def test_a_bomb_of_aliases_is_refused_in_a_short_line(tmp_path):
+    path = tmp_path / "params.yaml"
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 30)]
+    path.write_text("\n".join([*lines, "inner: *a29", "kind: *a29"]))
+    with pytest.raises(ParamsError) as error:
+        parse(load_yaml(path), Outer, "here")
+    assert "here.kind: Input should be" in str(error.value) and len(str(error.value)) < 4000
+
+
+def test_of_endless_problems_ten_are_named():
+    class Many(Settings):
+        values: list[int]
+
+    with pytest.raises(ParamsError, match=r"and 990 more$") as error:
+        parse({"values": ["x" * 1000] * 1000}, Many, "here")
+    assert len(str(error.value)) < 3000
+
+
 def test_load_yaml_names_a_missing_file(tmp_path):
     with pytest.raises(ParamsError, match=r"params.yaml: no such file; run from the project's root"):
         load_yaml(tmp_path / "params.yaml")

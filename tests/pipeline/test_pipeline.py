@@ -90,14 +90,22 @@ def test_other_seeds_replace_the_old_ones(clone: Sandbox):
     assert results(clone) == {"multitask/1"}
 
 
-def test_the_estimate_counts_what_repro_would_run(clone: Sandbox):
-    estimate = ("python", "-m", "pipeline.estimate")
-    assert "0 of 15 stages to run, 0 of them trainings" in clone.run(*estimate)
+def test_make_repro_says_what_it_runs_and_what_the_store_has(clone: Sandbox):
+    repro = ("python", "-m", "pipeline.repro", "--jobs", "2")
+    assert clone.run(*repro).splitlines()[-1] == "nothing to run: all 16 stages are up to date"
     params = clone.folder / "params.yaml"
-    params.write_text(params.read_text().replace("  age: 0.005", "  age: 0.5"))
-    assert "7 of 15 stages to run, 1 of them trainings" in clone.run(*estimate)
-    params.write_text(params.read_text().replace("  age: 0.5", "  aeg: 0.5"))
-    assert "unknown key 'aeg'; known keys: age" in clone.run(*estimate, check=False)
+    text = params.read_text()
+    assert "  age: 0.005" in text
+    for number, kept in enumerate(("", " (1 in the store already)")):
+        params.write_text(text.replace("  age: 0.005", "  age: 0.25"))
+        printed = clone.run(*repro)
+        assert f"7 of 16 stages to run, 1 of them trainings{kept}: about " in printed, number
+        assert re.search(r"\nmultitask 0 +codes_per_visit [\d.]+ +\d+ (s|min) +1 of 1, the reports are left\n", printed)
+        assert "didn't change" not in printed and printed.splitlines()[-1].startswith("done in ")
+        clone.restore()
+    params.write_text(text.replace("  age: 0.005", "  aeg: 0.005"))
+    [error] = clone.run(*repro, check=False).splitlines()
+    assert error.startswith("error: params.yaml: loss.age: Field required") and "known keys: age, age_form" in error
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Committed studies: what they change, and the folder they run in."""
 
+import ast
 import subprocess
 from copy import deepcopy
 from pathlib import Path
@@ -161,33 +162,21 @@ def test_only_the_reports_are_collected(tmp_path: Path):
     assert {path.name for path in (tmp_path / "kept").rglob("*")} == set(REPORTS)
 
 
-class Recorder:
-    """In place of subprocess.run: what was asked for, in order; a stage that is to fail does."""
-
-    def __init__(self, fails: str = ""):
-        self.asked: list[str] = []
-        self.fails = fails
-
-    def __call__(self, command: list[str], **options: Any) -> subprocess.CompletedProcess:
-        assert command[1:3] == ["-m", "dvc"] and options["cwd"] == Path("study") and options["check"]
-        assert options["env"]["EHRGEN_STORE"] == "/project/.store"
-        self.asked.append(" ".join(command[3:]))
-        if self.fails and self.asked[-1].endswith(self.fails):
-            raise subprocess.CalledProcessError(1, command)
-        return subprocess.CompletedProcess(command, 0, "resolve\ntrain@a-0\ntrain@b-0\nsample@a-0\nsample@b-0\n")
-
-
-def test_stages_run_as_make_repro_runs_them_with_the_store_of_the_project(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(subprocess, "run", recorder := Recorder())
-    execute(Path("study"), 1, Path("/project/.store"))
-    one = "repro --quiet --single-item"
-    cells = [f"{one} train@{cell} sample@{cell} evaluate@{cell}" for cell in ("a-0", "b-0")]
-    before = ["repro --quiet preprocess cooccurrence resolve", "stage list --name-only"]
-    assert recorder.asked == [f"--wait-for-lock {asked}" for asked in (*before, *cells, "repro")]
-
-
-def test_after_a_failure_nothing_is_reported(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(subprocess, "run", recorder := Recorder(fails="evaluate@a-0"))
-    with pytest.raises(subprocess.CalledProcessError):
-        execute(Path("study"), 1, Path("/project/.store"))
-    assert "repro" not in recorder.asked and not any("@b-0" in asked for asked in recorder.asked)
+@pytest.mark.parametrize("status", [0, 1])
+def test_stages_run_as_make_repro_runs_them_with_the_store_of_the_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int
+):
+    write(
+        tmp_path,
+        "pipeline/repro.py",
+        f"import os, sys\nopen('asked', 'w').write(repr((sys.argv[1:], dict(os.environ))))\nsys.exit({status})",
+    )
+    monkeypatch.setenv("GIT_DIR", "elsewhere")
+    if status:
+        with pytest.raises(StudyError, match="the study is not finished; the same command goes on where it was"):
+            execute(tmp_path, 3, Path("/project/.store"))
+    else:
+        execute(tmp_path, 3, Path("/project/.store"))
+    arguments, environment = ast.literal_eval((tmp_path / "asked").read_text())
+    assert arguments == ["--jobs", "3"]
+    assert environment["EHRGEN_STORE"] == "/project/.store" and "GIT_DIR" not in environment

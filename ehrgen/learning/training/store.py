@@ -75,6 +75,11 @@ def key(recipe: Recipe, inputs: Iterable[Path], code: Iterable[Path]) -> str:
     return digest.hexdigest()[:32]
 
 
+def finished(key: str) -> bool:
+    """Whether the store has the training of this key."""
+    return (default_root() / key / "model").exists()
+
+
 def train_once(
     key: str, recipe: Recipe, sequences: Sequences, matrices: dict[Space, Cooccurrence], machine: Machine
 ) -> StoredTraining:
@@ -84,7 +89,7 @@ def train_once(
     """
     folder, first = default_root() / key, processes.first()
     with locked(folder) if first else nullcontext():
-        if processes.agreed({"done": (folder / "model").exists()}, machine.device)["done"]:
+        if processes.agreed({"done": finished(key)}, machine.device)["done"]:
             if first:
                 print(f"already trained as {key}; taken from the store")
             return StoredTraining(folder)

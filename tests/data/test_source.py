@@ -54,7 +54,7 @@ def test_the_files_of_other_sources(tmp_path: Path):
 
 
 def test_a_folder_without_tables_is_refused(tmp_path: Path):
-    with pytest.raises(ParamsError, match=r"is a folder; files are named one by one: name PATIENTS, ADMIS"):
+    with pytest.raises(ParamsError, match=r"is a folder; files are named one by one: name PATIENTS, ADMISSIONS"):
         check({"source": "mimic4", "files": [str(tmp_path)]}, "params.yaml")
 
 

@@ -28,6 +28,19 @@ def test_distances_come_in_blocks_and_are_exact_for_equal_points():
     assert blocks[1][0, 0] == pytest.approx(((points[embedding.BLOCK] - points[0]) ** 2).sum())
 
 
+def test_tiles_make_up_the_table(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(embedding, "ROWS", 3)
+    monkeypatch.setattr(embedding, "COLUMNS", 4)
+    first, second = np.random.default_rng(0).random((7, 2)), np.random.default_rng(1).random((9, 2))
+    table = np.full((7, 9), np.nan)
+    for rows, columns, tile in embedding.tiles(first, second):
+        assert np.isnan(table[rows, columns]).all(), "no place twice"
+        table[rows, columns] = tile
+    assert (
+        embedding.rounded(table).tolist() == np.concatenate(list(embedding.squared_distances(first, second))).tolist()
+    )
+
+
 def test_codes_that_no_training_patient_has_are_left_out():
     known, more = cohort([["39000 39010"]]), cohort([["39000 39010 99999"]])
     assert embedding.points(TRAIN, known) == pytest.approx(embedding.points(TRAIN, more))

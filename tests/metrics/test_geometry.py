@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics.pairwise import rbf_kernel
 
+from ehrgen.data.cohort import Cohort
 from ehrgen.metrics.anchors import generators
 from ehrgen.metrics.cohorts import embedding
 from ehrgen.metrics.families import geometry
@@ -46,6 +47,25 @@ def test_radii_hold_a_block_of_distances_at_a_time():
     assert peak < where.itemsize * len(where) ** 2 / 2
 
 
+@pytest.mark.parametrize(("rows", "columns"), [(256, 1024), (64, 100), (7, 601), (7, 3)])
+def test_equals_the_table_of_all_distances(rows: int, columns: int, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(embedding, "ROWS", rows)
+    monkeypatch.setattr(embedding, "COLUMNS", columns)
+    for synthetic in (OTHER, COLLAPSED):
+        ours, theirs = (embedding.points(TRAIN, cohort) for cohort in (REAL, synthetic))
+        radius = [geometry.radii(points) for points in (ours, theirs)]
+        for points, of in zip((ours, theirs), radius, strict=True):
+            table = np.concatenate(list(embedding.squared_distances(points, points)))
+            assert of.tolist() == np.sort(table, axis=1)[:, geometry.NEIGHBOURS].tolist()
+        inside = lambda table, reach: (table < reach) + 0.5 * (table == reach)  # noqa: E731
+        table = np.concatenate(list(embedding.squared_distances(theirs, ours)))
+        found = geometry.balls(ours, theirs, *radius)
+        assert found.synthetic_inside.tolist() == inside(table, radius[0]).max(axis=1).tolist()
+        assert found.synthetic_count.tolist() == inside(table, radius[0]).sum(axis=1).tolist()
+        assert found.real_inside.tolist() == inside(table, radius[1][:, None]).max(axis=0).tolist()
+        assert found.occupied.tolist() == inside(table.min(axis=0), radius[0]).tolist()
+
+
 def test_equals_the_definition_of_the_literature():
     """Naeem et al. count the edge as inside; only patients with equal codes lie there."""
     ours, theirs = (embedding.points(TRAIN, cohort) for cohort in (REAL, OTHER))
@@ -63,12 +83,15 @@ def test_equals_the_definition_of_the_literature():
         assert value - edge <= getattr(geometry, name)(REAL, OTHER, TRAIN) <= value + 1e-9
 
 
-def test_mmd_equals_the_definition():
+@pytest.mark.parametrize("halved", [100, 4096])
+def test_mmd_equals_the_definition(halved: int, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(geometry, "HALVED", halved)
     ours, theirs = (embedding.points(TRAIN, cohort) for cohort in (REAL, OTHER))
     gamma, n = 1 / (2 * embedding.median_distance(TRAIN)), len(ours)
     within = sum((rbf_kernel(x, gamma=gamma).sum() - n) / (n * (n - 1)) for x in (ours, theirs))
     expected = within - 2 * rbf_kernel(ours, theirs, gamma=gamma).mean()
-    assert geometry.mmd(REAL, OTHER, TRAIN) == pytest.approx(expected, abs=1e-9)
+    fresh = [Cohort(cohort.patients, cohort.diagnoses) for cohort in (REAL, OTHER, TRAIN)]  # nothing remembered
+    assert geometry.mmd(*fresh) == pytest.approx(expected, abs=1e-12)
 
 
 def test_the_p_value_is_that_of_the_unbiased_statistic():

@@ -26,8 +26,8 @@ class RowSampler:
     """
 
     columns: Int[ndarray, " weights"]
-    edges: Float[ndarray, " weights+1"]
-    first: Int[ndarray, " R+1"]
+    edges: Float[ndarray, " edges"]
+    first: Int[ndarray, " starts"]
     width: int
 
     @classmethod

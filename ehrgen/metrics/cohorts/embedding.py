@@ -17,6 +17,7 @@ from ehrgen.metrics.table.suite import NotJudged
 
 COORDINATES = 32
 BLOCK = 512
+ROWS, COLUMNS = 256, 1024  # of a tile: 2 MB, which stay in the processor's cache
 DIGITS = 9  # of squared distances: equal patients must be equally far, whatever the order of additions
 
 
@@ -51,7 +52,33 @@ def squared_distances(first: Float[ndarray, "A D"], second: Float[ndarray, "B D"
     for start in range(0, len(first), BLOCK):
         block = first[start : start + BLOCK]
         squared = (block**2).sum(axis=1)[:, None] + length - 2 * block @ second.T
-        yield np.maximum(squared, 0).round(DIGITS)
+        yield rounded(squared)
+
+
+def tiles(
+    first: Float[ndarray, "A D"], second: Float[ndarray, "B D"]
+) -> Iterator[tuple[slice, slice, Float[ndarray, "a b"]]]:
+    """Squared distances of some of `first` to some of `second`, tile by tile; the next tile overwrites the last one.
+
+    As they come out of one matrix product, not rounded: a few of 10^-16 off, and below 0 by as much. Who compares them
+    takes out what is near enough and rounds that (see `rounded`).
+    """
+    ours = np.column_stack([-2 * first, (first**2).sum(axis=1), np.ones(len(first))])
+    theirs = np.column_stack([second, np.ones(len(second)), (second**2).sum(axis=1)]).T.copy()
+    room = np.empty(ROWS * COLUMNS)
+    for top in range(0, len(first), ROWS):
+        rows = slice(top, min(top + ROWS, len(first)))
+        for left in range(0, len(second), COLUMNS):
+            columns = slice(left, min(left + COLUMNS, len(second)))
+            shape = (rows.stop - rows.start, columns.stop - columns.start)
+            tile = room[: shape[0] * shape[1]].reshape(shape)
+            np.dot(ours[rows], theirs[:, columns], out=tile)
+            yield rows, columns, tile
+
+
+def rounded(squared: Float[ndarray, "..."]) -> Float[ndarray, "..."]:
+    """Squared distances fit to be compared: equal for equal patients."""
+    return np.maximum(squared, 0).round(DIGITS)
 
 
 @remembered

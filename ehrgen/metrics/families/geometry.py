@@ -6,16 +6,17 @@ Axes: P patients, D coordinates. Points on the edge of a ball are half inside: t
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
 from ehrgen.data.cohort import Cohort
 from ehrgen.metrics.cohorts import fingerprints
 from ehrgen.metrics.cohorts.cache import remembered
-from ehrgen.metrics.cohorts.embedding import median_distance, points, squared_distances
+from ehrgen.metrics.cohorts.embedding import DIGITS, median_distance, points, rounded, squared_distances, tiles
 from ehrgen.metrics.table.suite import NotJudged
 
 NEIGHBOURS = 5
+HALVED = 4096  # patients at a time of a table that is its own mirror image
 PERMUTED, PERMUTATIONS = 500, 499  # patients of either cohort, and how often they are dealt anew
 
 
@@ -82,8 +83,7 @@ def mmd(real: Cohort, synthetic: Cohort, train: Cohort) -> float:
     pass, and it may fall a little below 0 by chance.
     """
     width, ours, theirs = median_distance(train), points(train, real), points(train, synthetic)
-    within = _mean_kernel(ours, ours, width, True) + _mean_kernel(theirs, theirs, width, True)
-    return within - 2 * _mean_kernel(ours, theirs, width, False)
+    return _kernel_within(train, real) + _kernel_within(train, synthetic) - 2 * _mean_kernel(ours, theirs, width)
 
 
 def mmd_p(real: Cohort, synthetic: Cohort, train: Cohort) -> float:
@@ -102,15 +102,45 @@ def mmd_p(real: Cohort, synthetic: Cohort, train: Cohort) -> float:
 def radii(where: Float[ndarray, "P D"]) -> Float[ndarray, " P"]:
     """Squared distance of each point to the 5th nearest other one.
 
+    The first tile of a row of tiles tells how far the 5th neighbour is at most; of the others only points within that
+    reach are looked at.
+
     Raises:
         NotJudged: If there are not so many others.
     """
     if len(where) <= NEIGHBOURS:
         raise NotJudged(f"{len(where)} patients have no {NEIGHBOURS} neighbours each")
-    # a point's distance of 0 to itself is the smallest, or one of them; a copy, as a view would keep the whole block
-    return np.concatenate(
-        [np.partition(block, NEIGHBOURS, axis=1)[:, NEIGHBOURS].copy() for block in squared_distances(where, where)]
-    )
+    found = np.empty(len(where))
+    reach, near = np.empty(0), Near([], [])
+    for rows, columns, tile in tiles(where, where):
+        if columns.start == 0:
+            near = Near([], [])
+            reach = _smallest(tile, NEIGHBOURS)
+        near.add(tile, tile <= reach[:, None])
+        if columns.stop == len(where):
+            found[rows] = near.of_rank(NEIGHBOURS)  # a point's distance of 0 to itself is the smallest, or one of them
+    return found
+
+
+@dataclass(frozen=True)
+class Near:
+    """Those squared distances of a row of tiles that are small enough to be looked at, and their rows."""
+
+    rows: list[Int[ndarray, " n"]]
+    squared: list[Float[ndarray, " n"]]
+
+    def add(self, tile: Float[ndarray, "a b"], wanted: Bool[ndarray, "a b"]) -> None:
+        """Take these out of a tile."""
+        place = np.flatnonzero(wanted)
+        self.rows.append(place // tile.shape[1])
+        self.squared.append(rounded(tile.ravel()[place]))
+
+    def of_rank(self, rank: int) -> Float[ndarray, " a"]:
+        """The distance in each row than which `rank` others are smaller or equal."""
+        rows, squared = np.concatenate(self.rows), np.concatenate(self.squared)
+        order = np.lexsort((squared, rows))
+        first = np.searchsorted(rows[order], np.arange(rows.max() + 1))
+        return squared[order][first + rank]
 
 
 def balls(
@@ -119,18 +149,24 @@ def balls(
     our_radius: Float[ndarray, " P"],
     their_radius: Float[ndarray, " S"],
 ) -> Balls:
-    """Which real and synthetic points lie in which balls, given their places and squared radii."""
-    inside, count, start = [], [], 0
-    real_inside, nearest = np.zeros(len(ours)), np.full(len(ours), np.inf)
-    for block in squared_distances(theirs, ours):
-        own = their_radius[start : start + len(block), None]
-        within = _inside(block, our_radius)
-        inside.append(within.max(axis=1))
-        count.append(within.sum(axis=1))
-        real_inside = np.maximum(real_inside, _inside(block, own).max(axis=0))
-        nearest = np.minimum(nearest, block.min(axis=0))
-        start += len(block)
-    return Balls(np.concatenate(inside), real_inside, np.concatenate(count), _inside(nearest, our_radius))
+    """Which real and synthetic points lie in which balls, given their places and squared radii.
+
+    Only pairs within the larger of the two radii are looked at.
+    """
+    synthetic_inside, synthetic_count = np.zeros((2, len(theirs)))
+    real_inside, occupied = np.zeros((2, len(ours)))
+    margin = 10.0**-DIGITS  # by which rounding may bring a point inside
+    our_reach, their_reach = our_radius + margin, their_radius[:, None] + margin
+    for rows, columns, tile in tiles(theirs, ours):
+        place = np.flatnonzero((tile <= our_reach[columns]) | (tile <= their_reach[rows]))
+        squared, (row, column) = rounded(tile.ravel()[place]), np.divmod(place, tile.shape[1])
+        row, column = row + rows.start, column + columns.start
+        in_ours, in_theirs = _inside(squared, our_radius[column]), _inside(squared, their_radius[row])
+        np.maximum.at(synthetic_inside, row, in_ours)
+        np.add.at(synthetic_count, row, in_ours)
+        np.maximum.at(real_inside, column, in_theirs)
+        np.maximum.at(occupied, column, in_ours)
+    return Balls(synthetic_inside, real_inside, synthetic_count, occupied)
 
 
 def permutation_p(kernel: Float[ndarray, "N N"]) -> float:
@@ -152,6 +188,11 @@ def _radii(train: Cohort, cohort: Cohort) -> Float[ndarray, " P"]:
 
 
 @remembered
+def _kernel_within(train: Cohort, cohort: Cohort) -> float:
+    return _mean_kernel_within(points(train, cohort), median_distance(train))
+
+
+@remembered
 def _balls(real: Cohort, synthetic: Cohort, train: Cohort) -> Balls:
     return balls(points(train, real), points(train, synthetic), _radii(train, real), _radii(train, synthetic))
 
@@ -160,9 +201,35 @@ def _inside(distance: Float[ndarray, "..."], radius: Float[ndarray, "..."]) -> F
     return (distance < radius) + 0.5 * (distance == radius)
 
 
-def _mean_kernel(first: Float[ndarray, "A D"], second: Float[ndarray, "B D"], width: float, same: bool) -> float:
-    """Mean of exp(-d^2 / (2 width)) over pairs; over those of different patients if both are the same cohort."""
-    total = sum(float(np.exp(block / (-2 * width)).sum()) for block in squared_distances(first, second))
-    if same and len(first) < 2:
+def _mean_kernel(first: Float[ndarray, "A D"], second: Float[ndarray, "B D"], width: float) -> float:
+    """Mean of exp(-d^2 / (2 width)) over the pairs of two cohorts."""
+    return sum(_kernel_sum(tile, width) for _, _, tile in tiles(first, second)) / (len(first) * len(second))
+
+
+def _mean_kernel_within(points: Float[ndarray, "A D"], width: float) -> float:
+    """As `_mean_kernel`, over the pairs of different patients of one cohort.
+
+    Raises:
+        NotJudged: If there is no pair.
+    """
+    n, total = len(points), 0.0
+    if n < 2:
         raise NotJudged("one patient has no pair to be compared with")
-    return (total - len(first)) / (len(first) * (len(first) - 1)) if same else total / (len(first) * len(second))
+    for start in range(0, n, HALVED):  # each square on the diagonal, and once what lies to the right of it
+        own, others = points[start : start + HALVED], points[start + HALVED :]
+        total += sum(_kernel_sum(tile, width) for _, _, tile in tiles(own, own))
+        total += 2 * sum(_kernel_sum(tile, width) for _, _, tile in tiles(own, others))
+    return (total - n) / (n * (n - 1))
+
+
+def _kernel_sum(tile: Float[ndarray, "a b"], width: float) -> float:
+    """Sum of exp(-d^2 / (2 width)) over a tile of squared distances, which is overwritten."""
+    tile /= -2 * width
+    return float(np.exp(tile, out=tile).sum())
+
+
+def _smallest(tile: Float[ndarray, "a b"], rank: int) -> Float[ndarray, " a"]:
+    """The value in each row than which `rank` others are smaller or equal; infinite if a row has not so many."""
+    if tile.shape[1] <= NEIGHBOURS:
+        return np.full(len(tile), np.inf)
+    return np.partition(tile, rank, axis=1)[:, rank]

@@ -37,6 +37,6 @@ def f1(victims: sparse.csr_array, references: sparse.csr_array, hidden: Bool[nda
         raise ValueError(f"none of {victims.shape[0]} victims has a hidden element: nothing to infer")
     hits, guessed = 0.0, 0.0
     for rows, share in neighbours.nearest_mean(victims[:, ~hidden], references[:, ~hidden], references[:, hidden]):
-        hits += float(truth[rows].multiply(share).sum(dtype=np.float64))
-        guessed += float(share.sum(dtype=np.float64))
+        hits += float(truth[rows].multiply(share).sum())
+        guessed += float(share.sum())
     return 2 * hits / (guessed + truth.nnz)

@@ -3,11 +3,14 @@
 Axes: n cases, B resamples, each a number of times that every case was drawn.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
 RESAMPLES, QUANTILES = 200, (2.5, 97.5)
+CASES = 500_000  # of all resamples at a time: 4 MB a table
 
 
 def auroc(positive: Bool[ndarray, " n"], score: Float[ndarray, " n"]) -> float:
@@ -48,7 +51,7 @@ def tpr_at_fpr(positive: Bool[ndarray, " n"], score: Float[ndarray, " n"], fpr: 
         >>> tpr_at_fpr(np.array([True, True, False, False]), np.array([3.0, 1.0, 2.0, 1.0]), 0.5)
         0.5
     """
-    counts = _hits_and_alarms(positive, score, np.ones((1, len(score)), np.int64))
+    (counts,) = _hits_and_alarms(positive, score, np.ones((1, len(score)), np.int64))
     hits, alarms = (np.append(0, count[0]) / count[0, -1] for count in counts)
     below = int(np.searchsorted(alarms, fpr, side="right")) - 1
     if alarms[below] == fpr or below == len(alarms) - 1:
@@ -65,10 +68,12 @@ def auroc_of_resamples(
     Raises:
         ValueError: If a resample has cases of one class alone.
     """
-    hits, alarms = _hits_and_alarms(positive, score, times)
-    new_alarms = np.diff(alarms, axis=1, prepend=0)
-    halfway = hits - np.diff(hits, axis=1, prepend=0) / 2
-    return (halfway * new_alarms).sum(axis=1) / (hits[:, -1] * alarms[:, -1])
+    values = []
+    for hits, alarms in _hits_and_alarms(positive, score, times):
+        new_alarms = np.diff(alarms, axis=1, prepend=0)
+        halfway = hits - np.diff(hits, axis=1, prepend=0) / 2
+        values.append((halfway * new_alarms).sum(axis=1) / (hits[:, -1] * alarms[:, -1]))
+    return np.concatenate(values)
 
 
 def average_precision_of_resamples(
@@ -79,9 +84,11 @@ def average_precision_of_resamples(
     Raises:
         ValueError: If a resample has cases of one class alone.
     """
-    hits, alarms = _hits_and_alarms(positive, score, times)
-    precision = hits / np.maximum(hits + alarms, 1)
-    return (precision * np.diff(hits, axis=1, prepend=0)).sum(axis=1) / hits[:, -1]
+    values = []
+    for hits, alarms in _hits_and_alarms(positive, score, times):
+        precision = hits / np.maximum(hits + alarms, 1)
+        values.append((precision * np.diff(hits, axis=1, prepend=0)).sum(axis=1) / hits[:, -1])
+    return np.concatenate(values)
 
 
 def half_width(values: Float[ndarray, " B"]) -> float:
@@ -92,11 +99,15 @@ def half_width(values: Float[ndarray, " B"]) -> float:
 
 def _hits_and_alarms(
     positive: Bool[ndarray, " n"], score: Float[ndarray, " n"], times: Int[ndarray, "B n"]
-) -> tuple[Int[ndarray, "B S"], Int[ndarray, "B S"]]:
-    """Positives and negatives at or above each distinct score, the highest score first."""
+) -> Iterator[tuple[Int[ndarray, "b S"], Int[ndarray, "b S"]]]:
+    """Positives and negatives at or above each distinct score, the highest score first; some resamples at a time."""
     order = np.argsort(-score, kind="stable")
     last = np.flatnonzero(np.append(np.diff(score[order]) != 0, True))
-    hits, alarms = (np.cumsum(times[:, order] * kind[order], axis=1)[:, last] for kind in (positive, ~positive))
-    if (np.minimum(hits[:, -1], alarms[:, -1]) == 0).any():
-        raise ValueError(f"{int(positive.sum())} of {len(positive)} cases are positive: a ranking needs both classes")
-    return hits, alarms
+    step = max(1, CASES // len(score))
+    for first in range(0, len(times), step):
+        drawn = times[first : first + step, order]
+        hits, alarms = (np.cumsum(drawn * kind[order], axis=1)[:, last] for kind in (positive, ~positive))
+        if (np.minimum(hits[:, -1], alarms[:, -1]) == 0).any():
+            cases = f"{int(positive.sum())} of {len(positive)} cases are positive"
+            raise ValueError(f"{cases}: a ranking needs both classes")
+        yield hits, alarms

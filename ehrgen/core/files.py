@@ -15,6 +15,10 @@ TEMPORARY = ".tmp"
 """What temporary folders end in; git and DVC ignore them, or a killed stage's would enter a commit and a hash."""
 
 
+class FileError(ValueError):
+    """A file of our own making that cannot be used; the message names it and says what to do."""
+
+
 @contextmanager
 def replacing(target: Path) -> Iterator[Path]:
     """A temporary path in the target's folder; renamed to `target` on success, removed on error.
@@ -81,3 +85,20 @@ def write_json(content: Any, path: Path, indent: int | None = 2, sort_keys: bool
         ValueError: If a number is NaN or infinite, which JSON has no word for.
     """
     write_text(json.dumps(content, indent=indent, sort_keys=sort_keys, allow_nan=False) + end, path)
+
+
+def read_json(path: Path, remedy: str = "run `dvc repro`") -> Any:
+    """What a JSON file of our own making holds.
+
+    Args:
+        remedy: What to do about a file that cannot be read, for the message.
+
+    Raises:
+        FileError: If it is missing, cannot be read or is no JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise FileError(f"{path}: {error.strerror or 'cannot be read'}; {remedy}") from error
+    except (ValueError, RecursionError) as error:
+        raise FileError(f"{path}: not valid JSON ({error}); {remedy}") from error

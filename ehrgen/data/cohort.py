@@ -107,9 +107,12 @@ class Cohort:
                 raise CohortError(f"{folder}: {name} is missing; a cohort is written by `ingest` or `sample`")
         try:
             tables = [pd.read_parquet(folder / f"{table}.parquet") for table in ("patients", "diagnoses")]
-        except pa.ArrowException as error:
+        except (OSError, ValueError, pa.ArrowException) as error:
             raise CohortError(f"{folder}: not readable as parquet: {error}") from error
-        return cls(*tables)
+        try:
+            return cls(*tables)
+        except CohortError as error:
+            raise CohortError(f"{folder}: {error}; write it again by `ingest` or `sample`") from None
 
     def save(self, folder: Path) -> None:
         """Write the two parquet files; an older cohort in `folder` is replaced once they are complete."""

@@ -4,20 +4,26 @@ The index space is part of the type: a matrix of categories refuses to be read w
 system indexed a code matrix by category ids, and nothing complained.)
 """
 
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
+from zipfile import BadZipFile
 
 import numpy as np
 from scipy import sparse
 
-from ehrgen.core.files import replacing
+from ehrgen.core.files import FileError, replacing
 from ehrgen.data.sequences.sequences import Sequences
-from ehrgen.data.sequences.vocabulary import FIRST_CODE, SPECIAL_CLASSES, Vocabulary
+from ehrgen.data.sequences.vocabulary import FIRST_CODE, REMEDY, SPECIAL_CLASSES, Vocabulary
 
 Space = Literal["code", "category"]
 PSEUDO_VISITS = 1.0
 """Added to observed and to expected counts by `smoothed_npmi`."""
+
+
+class CooccurrenceError(ValueError):
+    """Counts that cannot be used; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -42,12 +48,12 @@ class Cooccurrence:
         """This matrix, if it speaks of exactly these labels.
 
         Raises:
-            ValueError: If it is of the other space or of another vocabulary.
+            CooccurrenceError: If it is of the other space or of another vocabulary.
         """
         if self.space != space:
-            raise ValueError(f"a {self.space} matrix cannot be indexed by {space}")
+            raise CooccurrenceError(f"a {self.space} matrix cannot be indexed by {space}")
         if self.labels != labels:
-            raise ValueError(f"the {space} matrix has other labels ({len(self.labels)}, expected {len(labels)})")
+            raise CooccurrenceError(f"the {space} matrix has other labels ({len(self.labels)}, expected {len(labels)})")
         return self
 
     def penalty(self, threshold: float) -> np.ndarray:
@@ -153,13 +159,42 @@ def save(matrices: dict[Space, Cooccurrence], path: Path) -> None:
 
 
 def load(path: Path, vocabulary: Vocabulary) -> dict[Space, Cooccurrence]:
-    """The matrices written by `save`, labelled by the vocabulary they were counted with."""
+    """The matrices written by `save`, labelled by the vocabulary they were counted with.
+
+    Raises:
+        FileError: If the file cannot be read.
+        CooccurrenceError: If it holds no such counts, or those of another vocabulary.
+    """
     labels: dict[Space, tuple[str, ...]] = {"code": vocabulary.codes, "category": vocabulary.categories}
-    with np.load(path, allow_pickle=False) as arrays:
-        return {space: _load(arrays, space, names) for space, names in labels.items()}
+    try:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
+            parts = {name: arrays[name] for name in arrays.files}
+    except (OSError, ValueError, EOFError, BadZipFile, zlib.error) as error:
+        raise FileError(f"{path}: not readable as arrays ({error}); {REMEDY}") from error
+    matrices = {space: _matrix(parts, space, names, path) for space, names in labels.items()}
+    of_code = np.array(vocabulary.counts)
+    category = vocabulary.symbol_class[SPECIAL_CLASSES:] - SPECIAL_CLASSES
+    most = {"code": of_code, "category": np.bincount(category, of_code, minlength=len(vocabulary.categories))}
+    if any((matrix.visits_with > most[space]).any() for space, matrix in matrices.items()):
+        raise CooccurrenceError(f"{path}: counts of another vocabulary; {REMEDY}")
+    if len({matrix.visits for matrix in matrices.values()}) > 1:
+        raise CooccurrenceError(f"{path}: codes and categories are of different visits; {REMEDY}")
+    return matrices
 
 
-def _load(arrays: np.lib.npyio.NpzFile, space: Space, labels: tuple[str, ...]) -> Cooccurrence:
-    parts = tuple(arrays[f"{space}_{name}"] for name in ("data", "indices", "indptr"))
-    pairs = sparse.csr_array(parts, shape=(len(labels), len(labels)))
-    return Cooccurrence(space, labels, pairs, arrays[f"{space}_visits_with"], int(arrays[f"{space}_visits"]))
+def _matrix(parts: dict[str, np.ndarray], space: Space, labels: tuple[str, ...], path: Path) -> Cooccurrence:
+    names = [f"{space}_{name}" for name in ("data", "indices", "indptr", "visits_with", "visits")]
+    if missing := [name for name in names if name not in parts]:
+        raise CooccurrenceError(f"{path}: {', '.join(missing)} missing; {REMEDY}")
+    data, indices, indptr, visits_with, visits = (parts[name] for name in names)
+    n = len(labels)
+    whole = all(np.issubdtype(parts[name].dtype, np.integer) for name in names) and visits.ndim == 0
+    whole &= indptr.shape == (n + 1,) and visits_with.shape == (n,) and data.shape == indices.shape == (indptr[-1],)
+    if not (whole and indptr[0] == 0 and (np.diff(indptr) >= 0).all() and ((indices >= 0) & (indices < n)).all()):
+        raise CooccurrenceError(f"{path}: no matrix of the {n} labels of space {space}; {REMEDY}")
+    pairs: Any = sparse.csr_array((data, indices, indptr), shape=(n, n))
+    first, second = pairs.tocoo().coords
+    fits = (data > 0) & (data <= np.minimum(visits_with[first], visits_with[second]))
+    if not fits.all() or (pairs != pairs.T).nnz or (visits_with < 0).any() or (visits_with > visits).any():
+        raise CooccurrenceError(f"{path}: counts of space {space} that no visits have; {REMEDY}")
+    return Cooccurrence(space, labels, pairs, visits_with, int(visits))

@@ -9,18 +9,21 @@ sex      int8   [P]    index into cohort.SEXES
 split    int8   [P]    index into cohort.SPLITS
 """
 
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
 import numpy as np
 
-from ehrgen.core.files import replacing, write_json
+from ehrgen.core.files import FileError, read_json, replacing, write_json
 from ehrgen.data.cohort import SEXES, SPLITS, Cohort
-from ehrgen.data.sequences.vocabulary import BOS, EOS, FIRST_CODE, VISIT, Vocabulary
+from ehrgen.data.sequences.vocabulary import BOS, EOS, FIRST_CODE, REMEDY, VISIT, Vocabulary
 
-ARRAYS = ("tokens", "offsets", "age", "sex", "split")
+ARRAYS = {"tokens": "int32", "offsets": "int64", "age": "float32", "sex": "int8", "split": "int8"}
+REPORT = (
+    *("patients", "tokens", "codes_unknown_to_training", "codes_repeated_within_visit", "codes_truncated"),
+    *("patients_truncated", "patients_without_known_code"),
+)
 
 
 class SequencesError(ValueError):
@@ -152,7 +155,58 @@ class Sequences:
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """The sequences written by `save`; arrays are memory-mapped."""
-        arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ARRAYS}
-        report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
-        return cls(Vocabulary.load(folder / "vocabulary.json"), **arrays, report=report)
+        """The sequences written by `save`; arrays are memory-mapped.
+
+        Raises:
+            FileError: If a file cannot be read.
+            SequencesError: If the files do not belong together, or are not what the module's docstring says.
+        """
+        arrays = {name: _read_array(folder / f"{name}.npy", kind) for name, kind in ARRAYS.items()}
+        report = read_json(folder / "report.json")
+        sequences = cls(Vocabulary.load(folder / "vocabulary.json"), **arrays, report=report)
+        _check(sequences, str(folder))
+        return sequences
+
+
+def _read_array(path: Path, kind: str) -> np.ndarray:
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise FileError(f"{path}: not readable as an array ({error}); {REMEDY}") from error
+    if array.dtype != kind or array.ndim != 1:
+        raise FileError(f"{path}: an array of {array.dtype}{list(array.shape)}, not of {kind}[n]; {REMEDY}")
+    return array
+
+
+def _check(sequences: Sequences, where: str) -> None:
+    tokens, offsets, report = sequences.tokens, sequences.offsets, sequences.report
+    if not (isinstance(report, dict) and set(report) == set(REPORT) and all(type(n) is int for n in report.values())):
+        raise SequencesError(f"{where}: report.json is not the one of sequences; {REMEDY}")
+    lengths = {len(offsets) - 1, len(sequences.age), len(sequences.sex), len(sequences.split), report["patients"]}
+    if len(lengths) > 1 or len(tokens) != report["tokens"]:
+        raise SequencesError(f"{where}: files of {sorted(lengths)} patients and {len(tokens)} tokens; {REMEDY}")
+    starts, ends = offsets[:-1], offsets[1:] - 1
+    if not (offsets[0] == 0 and (np.diff(offsets) >= 3).all() and offsets[-1] == len(tokens)):
+        raise SequencesError(f"{where}: offsets.npy does not divide the tokens among the patients; {REMEDY}")
+    special = tokens < FIRST_CODE
+    ordered = np.full(len(tokens), VISIT)
+    ordered[starts], ordered[ends] = BOS, EOS
+    misplaced = np.where(special, tokens != ordered, ordered != VISIT) | (tokens >= len(sequences.vocabulary))
+    misplaced[1:] |= special[1:] & special[:-1] & (tokens[1:] != BOS)
+    if misplaced.any():
+        raise SequencesError(f"{where}: {int(misplaced.sum())} tokens cannot be where they are; {REMEDY}")
+    people = (sequences.age >= 0) & (sequences.age <= 120) & np.isin(sequences.sex, range(len(SEXES)))
+    people &= np.isin(sequences.split, range(len(SPLITS)))
+    if not people.all():
+        raise SequencesError(f"{where}: {int((~people).sum())} patients without age, sex or split; {REMEDY}")
+    _check_counts(sequences, where)
+
+
+def _check_counts(sequences: Sequences, where: str) -> None:
+    """A vocabulary counts every code of the training split; sequences leave out repeats and what is too long."""
+    train = np.repeat(sequences.split == SPLITS.index("train"), np.diff(sequences.offsets))
+    seen = np.bincount(sequences.tokens[train], minlength=len(sequences.vocabulary))[FIRST_CODE:]
+    left_out = np.array(sequences.vocabulary.counts) - seen
+    most = sequences.report["codes_repeated_within_visit"] + sequences.report["codes_truncated"]
+    if (left_out < 0).any() or left_out.sum() > most:
+        raise SequencesError(f"{where}: vocabulary.json is not that of the training patients; {REMEDY}")

@@ -6,7 +6,6 @@ Each symbol has a *class*: 0 for `<visit>`, 1 for `<eos>`, 2... for the ICD-9 ca
 category are a contiguous run of symbols, so a category is a (start, size) pair and needs no table of members.
 """
 
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Self
 import numpy as np
 import pandas as pd
 
-from ehrgen.core.files import write_json
+from ehrgen.core.files import read_json, write_json
 from ehrgen.data.icd9 import codes as icd9
 
 SPECIAL_TOKENS = ("<pad>", "<bos>", "<visit>", "<eos>")
@@ -23,6 +22,13 @@ PAD, BOS, VISIT, EOS = range(4)
 FIRST_CODE = len(SPECIAL_TOKENS)
 FIRST_SYMBOL = VISIT
 SPECIAL_CLASSES = 2
+
+
+REMEDY = "run `dvc repro`"
+
+
+class VocabularyError(ValueError):
+    """A file that holds no vocabulary; the message says what is wrong with it."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +112,23 @@ class Vocabulary:
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """The vocabulary written by `save`."""
-        content = json.loads(path.read_text(encoding="utf-8"))
-        return cls(tuple(content["codes"]), tuple(content["counts"]))
+        """The vocabulary written by `save`.
+
+        Raises:
+            FileError: If the file cannot be read.
+            VocabularyError: If it holds no vocabulary: codes in order, each once, with counts of 1 or more.
+        """
+        content = read_json(path)
+        if not isinstance(content, dict) or set(content) != {"codes", "counts"}:
+            raise VocabularyError(f"{path}: expected the keys codes and counts; {REMEDY}")
+        codes, counts = content["codes"], content["counts"]
+        if not (isinstance(codes, list) and isinstance(counts, list) and len(codes) == len(counts) > 0):
+            raise VocabularyError(f"{path}: expected as many counts as codes, and at least one; {REMEDY}")
+        if not (all(isinstance(code, str) for code in codes) and icd9.is_code(codes).all()):
+            raise VocabularyError(f"{path}: not all of its {len(codes)} codes are ICD-9-CM codes; {REMEDY}")
+        if not all(type(count) is int and count > 0 for count in counts):
+            raise VocabularyError(f"{path}: not all of its {len(counts)} counts are 1 or more; {REMEDY}")
+        in_order = sorted(set(zip(icd9.category(codes).tolist(), codes, strict=True)))
+        if [code for _, code in in_order] != codes:
+            raise VocabularyError(f"{path}: its codes are not in order of category and code, each once; {REMEDY}")
+        return cls(tuple(codes), tuple(counts))

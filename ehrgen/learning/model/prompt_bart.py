@@ -147,11 +147,11 @@ class PromptBart(nn.Module):
         own = ("age_head.", "sex_head.", "readout.", "distribution.", "direct.")
         return [p for name, p in self.named_parameters() if not name.startswith(own)]
 
-    def tables(self) -> dict[str, list[nn.Parameter]]:
+    def tables(self) -> dict[str, list[Tensor]]:
         """The parameters that have a row a code, or a category, of which most are rare."""
         of = self.distribution
-        codes: list[nn.Parameter | None] = [self.bart.shared.weight]
-        categories: list[nn.Parameter | None] = [None if self.category is None else self.category.vectors.weight]
+        codes: list[Tensor | None] = [self.bart.shared.weight]
+        categories: list[Tensor | None] = [None if self.category is None else self.category.vectors.weight]
         categories.append(None if self.readout.visit is None else self.readout.visit.weight)
         if isinstance(of, Flat):
             codes.append(of.logits.weight)

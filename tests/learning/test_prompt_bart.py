@@ -123,7 +123,7 @@ def test_repeats_are_impossible_exactly_if_forbidden():
 def test_shared_parameters_are_all_but_the_heads():
     model = untrained()
     shared = {id(parameter) for parameter in model.shared_parameters()}
-    own = [model.age_head, model.sex_head, model.readout, model.distribution]
+    own = [model.age_head, model.sex_head, model.readout, model.distribution, model.direct]
     heads = {id(parameter) for part in own for parameter in part.parameters()}
     assert not shared & heads
     assert shared | heads == {id(parameter) for parameter in model.parameters()}

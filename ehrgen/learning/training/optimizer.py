@@ -13,7 +13,7 @@ BETAS = (0.9, 0.999)
 is pushed down in full steps between its patients."""
 
 
-def adamw(model: PromptBart, settings: TrainSettings, positions: int) -> torch.optim.AdamW:
+def adamw(model: PromptBart, settings: TrainSettings, positions: int) -> torch.optim.Adam:
     """The optimizer of a model; weight decay for matrices only, as is usual, and a prior for tables if there is one.
 
     A normal prior of standard deviation s adds w / s^2 to the gradient of the summed loss. Weight decay would shrink
@@ -32,7 +32,10 @@ def adamw(model: PromptBart, settings: TrainSettings, positions: int) -> torch.o
     others = [p for p in model.parameters() if id(p) not in taken]
     matrices, vectors = [p for p in others if p.ndim > 1], [p for p in others if p.ndim <= 1]
     groups += [{"params": matrices, "weight_decay": settings.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=settings.learning_rate, betas=BETAS, fused=True)
+    # With decoupled decay Adam is AdamW. The class AdamW decouples every group again when a checkpoint is loaded.
+    return torch.optim.Adam(
+        groups, lr=settings.learning_rate, betas=BETAS, weight_decay=0.0, fused=True, decoupled_weight_decay=True
+    )
 
 
 def learning_rate_factor(step: int, total: int, warmup: float) -> float:

@@ -11,6 +11,7 @@ from ehrgen.data.cohort import Cohort
 from ehrgen.data.icd9 import codes as icd9
 from ehrgen.data.readers import kinds
 from ehrgen.data.readers.quality import Quality
+from ehrgen.data.readers.spelling import check_codes
 from ehrgen.metrics.cohorts import fingerprints
 from ehrgen.scoring.request import Request, RequestError
 
@@ -48,7 +49,7 @@ class Sides:
         """The patients of a request.
 
         Raises:
-            ReaderError: If some cannot be read.
+            ReaderError: If some cannot be read, or the codes of real patients seem not to be what their source wrote.
             RequestError: If they are too few.
         """
         paths = {"real": request.real, **({"train": request.train} if request.train else {}), **request.synthetic}
@@ -56,6 +57,8 @@ class Sides:
         for name, path in paths.items():
             print(f"reading {name}: {path}", file=sys.stderr)
             cohort, quality = kinds.read_judged(path)
+            if name in SPLITS_OF and request.level == "code":
+                check_codes(cohort.diagnoses["code"], f"--{name} {path}")
             cohort = of_role(cohort, name)
             found[name] = at_category(cohort) if request.level == "category" else cohort
             described.append(_described(name, cohort, quality))

@@ -88,7 +88,7 @@ def test_of_a_patient_known_by_sex_alone_the_age_is_unknown(tmp_path):
 )
 def test_what_cannot_be_trusted_stops_the_reader(tmp_path, text, message):
     with pytest.raises(ReaderError, match=message):
-        long_table.read(table(tmp_path, text), partial=True)
+        long_table.read(table(tmp_path, text))
 
 
 def test_codes_that_became_numbers_stop_the_reader(tmp_path):

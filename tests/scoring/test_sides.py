@@ -7,7 +7,7 @@ from ehrgen.data.cohort import Cohort, UndescribedCohort
 from ehrgen.scoring.request import Request, RequestError
 from ehrgen.scoring.sides import Sides, at_category
 from tests.support.cohorts import cohort
-from tests.support.scoring import long_table, people
+from tests.support.scoring import BILLABLE, long_table, people
 
 REAL, MADE, TRAIN = people(80, 1), people(50, 2), people(60, 3)
 
@@ -60,7 +60,7 @@ def test_a_source_that_has_splits_gives_each_role_its_own(tmp_path, monkeypatch)
 
 
 def test_training_patients_given_as_real_ones_are_noticed(tmp_path):
-    many = cohort([["0389 " + " ".join(str(code) for code in range(400 + n, 412 + n))] for n in range(80)])
+    many = cohort([["0389 " + " ".join(BILLABLE[n : n + 12])] for n in range(80)])
     table = long_table(many, tmp_path / "real.csv")
     sides = Sides.read(Request(table, {"m": table}, table, 30, 0, "code", True, tmp_path / "out"))
     assert any(

@@ -3,13 +3,18 @@
 from pathlib import Path
 
 from ehrgen.data.cohort import Cohort
-from tests.support.cohorts import population
+from ehrgen.data.icd9.codebook import long_titles
+from tests.support.cohorts import GENERIC, population
+
+
+BILLABLE = [code for code in long_titles() if "390" <= code[:3] <= "459"]
+NAMES = dict(zip(GENERIC, BILLABLE, strict=False)) | {"1850": "185"}
 
 
 def people(patients: int, seed: int) -> Cohort:
-    """As `population`, with a code that begins with a zero: a table without any seems to have lost its zeros."""
+    """As `population`, with codes that can be billed, and one that begins with a zero: else readers doubt them."""
     made = population(patients, seed)
-    code = made.diagnoses["code"].where(made.diagnoses.index > 0, "0389")
+    code = made.diagnoses["code"].replace(NAMES).where(made.diagnoses.index > 0, "0389")
     return Cohort(made.patients, made.diagnoses.assign(code=code))
 
 

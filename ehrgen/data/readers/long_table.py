@@ -67,7 +67,7 @@ def read(path: Path, partial: bool = False) -> tuple[Cohort, Quality]:
     rows = rows.assign(raw=separated).explode("raw", ignore_index=True)
     codes = icd9.normalise(rows["raw"])
     where = f"{path}: column code"
-    rows = rows.assign(code=codes)[usable_codes(rows["raw"], codes, where, quality).to_numpy(dtype=bool)]
+    rows = rows.assign(code=codes)[usable_codes(rows["raw"], codes, where, quality, not partial).to_numpy(dtype=bool)]
     rows = rows.assign(position=rows["position"] * len(rows) + np.arange(len(rows)))
     seen = patients["patient_id"].isin(rows["patient_id"])
     quality.dropped["patients without a diagnosis"] = int((~seen).sum())

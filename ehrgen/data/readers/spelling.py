@@ -31,13 +31,16 @@ SYSTEM = "take the ICD-9-CM codes as the source has them (ICD-10 is not read)"
 EXPORT = "export the column as text, as the source has it"
 
 
-def usable_codes(raw: pd.Series, codes: pd.Series, where: str, quality: Quality) -> pd.Series:
+def usable_codes(
+    raw: pd.Series, codes: pd.Series, where: str, quality: Quality, doubted: bool = True
+) -> pd.Series:
     """Which rows hold a code.
 
     Args:
         raw: The texts of the column, '' for none.
         codes: The same, normalised.
         where: The place, as messages name it.
+        doubted: Whether codes that are well formed are checked too; what a generator made may be odd, and is judged.
 
     Raises:
         ReaderError: If too many are none, or those that are seem not to be what the source wrote.
@@ -57,7 +60,8 @@ def usable_codes(raw: pd.Series, codes: pd.Series, where: str, quality: Quality)
         SYSTEM,
         TOLERATED,
     )
-    check_codes(codes[formed], where)
+    if doubted:
+        check_codes(codes[formed], where)
     quality.repaired["codes with dots, blanks or lower case"] = int((formed & (raw != codes)).sum())
     return pd.Series(formed, index=codes.index)
 

@@ -6,7 +6,6 @@ from ehrgen.data.cohort import Cohort
 from ehrgen.data.icd9.codebook import long_titles
 from tests.support.cohorts import GENERIC, population
 
-
 BILLABLE = [code for code in long_titles() if "390" <= code[:3] <= "459"]
 NAMES = dict(zip(GENERIC, BILLABLE, strict=False)) | {"1850": "185"}
 

@@ -31,9 +31,7 @@ SYSTEM = "take the ICD-9-CM codes as the source has them (ICD-10 is not read)"
 EXPORT = "export the column as text, as the source has it"
 
 
-def usable_codes(
-    raw: pd.Series, codes: pd.Series, where: str, quality: Quality, doubted: bool = True
-) -> pd.Series:
+def usable_codes(raw: pd.Series, codes: pd.Series, where: str, quality: Quality, doubted: bool = True) -> pd.Series:
     """Which rows hold a code.
 
     Args:

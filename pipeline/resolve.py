@@ -6,20 +6,20 @@ from typing import Any
 from ehrgen.core.command import run
 from ehrgen.core.files import write_json
 from ehrgen.core.params import load_yaml, section
+from ehrgen.data.people import check_tables
 from ehrgen.data.readers import source
 from ehrgen.data.settings import CohortSettings, SequenceSettings
 from ehrgen.learning.settings import LossSettings, ModelSettings, SamplingSettings, TrainSettings
 from ehrgen.metrics.settings import EvaluateSettings
 from ehrgen.variants import AblationSettings, Schemas, check_ablation, check_sections, dropped, resolve, save
 
-PARAMS = Path("params.yaml")
 RESULTS = [Path("reports") / name for name in ("runs", "history", "manifests", "portraits")]
 FIXED: Schemas = {"cohort": CohortSettings, "sequence": SequenceSettings, "evaluate": EvaluateSettings}
 VARIED: Schemas = {"model": ModelSettings, "loss": LossSettings, "train": TrainSettings, "sampling": SamplingSettings}
 
 
 def checked(content: dict[str, Any], where: str) -> tuple[CohortSettings, AblationSettings, dict[str, Any]]:
-    """The patients, what is compared and every variant in full; raises ParamsError for what cannot run."""
+    """The patients, what is compared and every variant in full; raises ParamsError, PeopleError for what cannot run."""
     check_sections(content, [*FIXED, *VARIED, "ablation", "variants"], where)
     source.check(content.get("cohort"), where)
     for name, schema in FIXED.items():
@@ -27,11 +27,12 @@ def checked(content: dict[str, Any], where: str) -> tuple[CohortSettings, Ablati
     effective = resolve(content, VARIED, where)
     ablation = section(content, "ablation", AblationSettings, where)
     check_ablation(ablation, effective, where)
+    check_tables({name: effective[name] for name in ablation.run}, where)
     return section(content, "cohort", CohortSettings, where), ablation, effective
 
 
 def main() -> None:
-    cohort, ablation, effective = checked(load_yaml(PARAMS), str(PARAMS))
+    cohort, ablation, effective = checked(load_yaml(Path("params.yaml")), "params.yaml")
     save({name: effective[name] for name in ablation.run}, Path("resolved.yaml"))
     write_json({"source": cohort.source, "files": cohort.files}, Path("data/files.json"))
     stale = [path for folder in RESULTS for path in dropped(folder, ablation)]

@@ -3,16 +3,16 @@
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from ehrgen.core.command import cell, run
 from ehrgen.core.params import load_yaml, section
 from ehrgen.data.cohort import Cohort
+from ehrgen.data.people import draw_people, read_people
 from ehrgen.learning.machine import launcher, processes
 from ehrgen.learning.machine.device import machine_for
 from ehrgen.learning.model.prompt_bart import PromptBart
 from ehrgen.learning.sampling.likelihoods import save_likelihoods, score_cohort
-from ehrgen.learning.sampling.sampler import draw_demographics, sample_cohort
+from ehrgen.learning.sampling.sampler import sample_cohort
 from ehrgen.learning.settings import Recipe, SamplingSettings, effective
 
 
@@ -24,9 +24,9 @@ def main() -> None:
     recipe = Recipe.from_resolved(resolved, variant, seed)
     here = machine_for(recipe)
     real = Cohort.load(Path("data/cohort"))
-    people = real.of_split("train").patients if settings.table is None else pd.read_parquet(settings.table)
+    people = real.of_split("train").patients if settings.table is None else read_people(Path(settings.table))
     rng = np.random.default_rng([settings.seed, seed])
-    people = draw_demographics(people, settings.patients, rng, settings.table or "data/cohort")
+    people = draw_people(people, settings.patients, rng)
     trained = PromptBart.load(Path("models") / variant / str(seed))
     cohort = sample_cohort(trained, people, settings, int(rng.integers(2**31)), here)
     likelihoods = score_cohort(trained, real, settings, recipe.train.order, seed, here)

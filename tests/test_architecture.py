@@ -32,6 +32,7 @@ IN_NO_SUBFOLDER = {  # files at the root of a room, and why they are there
     "data": {
         "cohort": "the type that every subfolder makes or reads",
         "disclosure": "what may be published of patients, for readers, simulation and other rooms",
+        "people": "tables of people to generate, for sample, generate and resolve",
         "indicator": "who has which code, as one matrix that sequences, simulation and the metrics count with",
         "settings": "the parameters of the whole room",
     },

@@ -1,11 +1,9 @@
-"""Whom to generate: people of an age and a sex asked for, or of a table."""
+"""Whom to generate: people of an age and a sex asked for."""
 
 import re
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from ehrgen.data.cohort import SEXES
 from ehrgen.data.disclosure import OLDEST_PUBLISHED
@@ -59,20 +57,3 @@ def _within_year(text: str, part: float) -> float:
     """`part` of the year of life that a whole number names; an exact age, birth and 90 as they are."""
     age = float(text)
     return age if "." in text or age in (0, OLDEST_PUBLISHED) else age + part
-
-
-def table(path: Path) -> pd.DataFrame:
-    """The people of a parquet file with the columns sex and age_years; `learning.sampling` checks and draws them.
-
-    Raises:
-        DemographicsError: If the file cannot be read, or somebody is older than 90.
-    """
-    try:
-        people = pd.read_parquet(path)
-    except (OSError, pa.ArrowException) as error:
-        raise DemographicsError(f"--table {path}: not readable as parquet: {error}") from error
-    if "age_years" in people and (old := pd.to_numeric(people["age_years"], errors="coerce") > OLDEST_PUBLISHED).any():
-        raise DemographicsError(
-            f"--table {path}: {int(old.sum())} of {len(people)} ages over 90; write 90 for everyone over 89"
-        )
-    return people

@@ -14,6 +14,7 @@ import pandas as pd
 
 from ehrgen.core.params import section
 from ehrgen.data.cohort import Cohort
+from ehrgen.data.people import draw_people, read_people
 from ehrgen.learning.settings import Recipe, SamplingSettings, effective
 from ehrgen.release import demographics
 
@@ -114,10 +115,8 @@ class Request:
 
     def people(self, rng: np.random.Generator) -> pd.DataFrame:
         """The people asked for, one row each: sex, age_years."""
-        from ehrgen.learning.sampling.sampler import draw_demographics
-
         if self.table is not None:
-            return draw_demographics(demographics.table(self.table), self.patients, rng, f"--table {self.table}")
+            return draw_people(read_people(self.table), self.patients, rng)
         return demographics.people(self.patients, str(self.age), self.sex, rng)
 
     def generate(self, resolved: dict[str, Any]) -> Cohort:

@@ -16,7 +16,7 @@ from ehrgen.data.sequences.vocabulary import BOS, EOS, FIRST_CODE, FIRST_SYMBOL,
 from ehrgen.learning.batches import collate
 from ehrgen.learning.machine.device import Machine
 from ehrgen.learning.model.prompt_bart import PromptBart
-from ehrgen.learning.sampling.sampler import END, SamplingError, draw, draw_demographics, sample_cohort, write_histories
+from ehrgen.learning.sampling.sampler import END, draw, sample_cohort, write_histories
 from tests.support.cohorts import cohort
 from tests.support.sequences import sequences_of, tiny
 from tests.support.training import here, sampling, stirred, untrained
@@ -254,34 +254,6 @@ def test_demographics_reach_the_model_only_if_passed(passed: bool, switch: str):
     model, newborn_girls = untrained(**{**off, switch: True}), people().assign(sex="F", age_years=0.0)
     ours, theirs = (written(model, table, demographics=passed) for table in (people(), newborn_girls))
     assert (ours != theirs) == passed
-
-
-def test_demographics_keep_the_joint_distribution():
-    table = pd.DataFrame({"sex": ["F", "M", "M", "F"], "age_years": [30.0, 70.0, 70.0, 1.0], "other": 0})
-    chosen = draw_demographics(table, 4000, np.random.default_rng(0), "table")
-    assert list(chosen.columns) == ["sex", "age_years"] and chosen.index.tolist() == list(range(4000))
-    pairs = Counter(zip(chosen["sex"], chosen["age_years"], strict=True))
-    counts = [pairs["F", 30.0], pairs["M", 70.0], pairs["F", 1.0]]
-    assert sum(counts) == 4000
-    assert chisquare(counts, [1000, 2000, 1000]).pvalue > 0.01
-
-
-def test_demographics_follow_their_seed():
-    first, again, other = (draw_demographics(people(), 30, np.random.default_rng(seed), "table") for seed in (1, 1, 2))
-    assert first.equals(again) and not first.equals(other)
-
-
-def test_demographics_need_people_with_sex_and_age():
-    rng = np.random.default_rng(0)
-    strange = people().assign(sex=["X", *people()["sex"][1:]])
-    strange.loc[1, "age_years"] = np.nan
-    for table, message in (
-        (people()[["sex"]], "a.parquet: column age_years missing; found sex"),
-        (people()[:0], "a.parquet: no rows"),
-        (strange, "a.parquet: 2 of 50 rows without a sex"),
-    ):
-        with pytest.raises(SamplingError, match=message):
-            draw_demographics(table, 5, rng, "a.parquet")
 
 
 def test_half_precision_samples_too():

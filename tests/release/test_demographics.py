@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from ehrgen.release import mimic3_tables
-from ehrgen.release.demographics import DemographicsError, people, table
+from ehrgen.release.demographics import DemographicsError, people
 from ehrgen.release.timeline import Timeline
 from tests.support.cohorts import cohort
 
@@ -65,20 +65,3 @@ def test_the_seed_decides():
 def test_what_cannot_be_asked_for(change: dict, message: str):
     with pytest.raises(DemographicsError, match=f"^{message}"):
         drawn(**change)
-
-
-def test_a_table_of_people(tmp_path: Path):
-    rows = pd.DataFrame({"sex": ["F", "M"], "age_years": [0.0, 90.0]})
-    rows.to_parquet(tmp_path / "people.parquet")
-    assert table(tmp_path / "people.parquet").equals(rows)
-
-
-def test_a_table_that_is_none(tmp_path: Path):
-    (tmp_path / "people.csv").write_text("sex,age_years\n")
-    with pytest.raises(DemographicsError, match=r"people\.csv: not readable as parquet"):
-        table(tmp_path / "people.csv")
-    with pytest.raises(DemographicsError, match=r"absent: not readable as parquet"):
-        table(tmp_path / "absent")
-    pd.DataFrame({"age_years": [91.0, 5.0]}).to_parquet(tmp_path / "old.parquet")
-    with pytest.raises(DemographicsError, match="1 of 2 ages over 90; write 90 for everyone over 89"):
-        table(tmp_path / "old.parquet")

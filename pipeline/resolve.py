@@ -9,13 +9,13 @@ from ehrgen.core.params import load_yaml, section
 from ehrgen.data.people import check_tables
 from ehrgen.data.readers import source
 from ehrgen.data.settings import CohortSettings, SequenceSettings
-from ehrgen.learning.settings import LossSettings, ModelSettings, SamplingSettings, TrainSettings
+from ehrgen.learning import pretrained
+from ehrgen.learning.settings import VARIED
 from ehrgen.metrics.settings import EvaluateSettings
 from ehrgen.variants import AblationSettings, Schemas, check_ablation, check_sections, dropped, resolve, save
 
 RESULTS = [Path("reports") / name for name in ("runs", "history", "manifests", "portraits")]
 FIXED: Schemas = {"cohort": CohortSettings, "sequence": SequenceSettings, "evaluate": EvaluateSettings}
-VARIED: Schemas = {"model": ModelSettings, "loss": LossSettings, "train": TrainSettings, "sampling": SamplingSettings}
 
 
 def checked(content: dict[str, Any], where: str) -> tuple[CohortSettings, AblationSettings, dict[str, Any]]:
@@ -35,6 +35,7 @@ def main() -> None:
     cohort, ablation, effective = checked(load_yaml(Path("params.yaml")), "params.yaml")
     save({name: effective[name] for name in ablation.run}, Path("resolved.yaml"))
     write_json({"source": cohort.source, "files": cohort.files}, Path("data/files.json"))
+    pretrained.link({name: effective[name]["model"]["pretrained"] for name in ablation.run}, Path("data/pretrained"))
     stale = [path for folder in RESULTS for path in dropped(folder, ablation)]
     for path in [*stale, *source.forgotten(cohort.files, Path("data/source"))]:
         path.unlink()

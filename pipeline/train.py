@@ -12,24 +12,28 @@ from ehrgen.learning.settings import Recipe
 from ehrgen.learning.training import store
 
 SEQUENCES, COOCCURRENCE = Path("data/sequences"), Path("data/cooccurrence.npz")
-LEARNING = ("batches.py", "machine", "model", "objectives", "settings.py", "training")
+LEARNING = ("batches.py", "machine", "model", "objectives", "pretrained.py", "settings.py", "training")
 CODE = (  # as in dvc.yaml; tests/test_architecture.py compares
-    Path("pipeline/train.py"),
-    Path("ehrgen/core"),
-    Path("ehrgen/leakage.py"),
+    *map(Path, ("pipeline/train.py", "ehrgen/core", "ehrgen/leakage.py")),
     *(Path("ehrgen/data") / name for name in ("cohort.py", "icd9", "indicator.py", "sequences")),
     *(Path("ehrgen/learning") / name for name in LEARNING),
 )
 
 
+def recipe_and_key(variant: str, seed: int) -> tuple[Recipe, str]:
+    """What is to be trained, as parameters, data and code stand now."""
+    recipe = Recipe.from_resolved(load_yaml(Path("resolved.yaml")), variant, seed)
+    return recipe, store.key(recipe, inputs=(SEQUENCES, COOCCURRENCE), code=CODE)
+
+
 def main() -> None:
     variant, seed = cell()
-    recipe = Recipe.from_resolved(load_yaml(Path("resolved.yaml")), variant, seed)
-    key = store.key(recipe, inputs=(SEQUENCES, COOCCURRENCE), code=CODE)
+    recipe, key = recipe_and_key(variant, seed)
     sequences = Sequences.load(SEQUENCES)
     matrices = cooccurrence.load(COOCCURRENCE, sequences.vocabulary)
-    trained = store.train_once(key, recipe, sequences, matrices, machine_for(recipe))
-    trained.publish(
+    stored = store.train_once(key, recipe, sequences, matrices, machine_for(recipe))
+    stored.publish(
+        recipe_and_key(variant, seed)[1],
         model=Path("models") / variant / str(seed),
         history=Path("reports/history") / variant / f"{seed}.csv",
         manifest=Path("reports/manifests") / variant / f"{seed}.json",

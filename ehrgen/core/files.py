@@ -11,6 +11,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from ehrgen.core import orphans
+
 TEMPORARY = ".tmp"
 """What temporary folders end in; git and DVC ignore them, or a killed stage's would enter a commit and a hash."""
 
@@ -25,6 +27,9 @@ def replacing(target: Path) -> Iterator[Path]:
 
     Write a file or make a folder there. An existing target is replaced only once the new one is complete. What a killed
     process left of the same target is removed first.
+
+    Raises:
+        OrphanError: If DVC, which started this stage, is gone; the target stays as it is.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     sweep(target.parent.glob(f".{glob.escape(target.name)}.*{TEMPORARY}"))
@@ -35,6 +40,7 @@ def replacing(target: Path) -> Iterator[Path]:
             yield fresh
             if not fresh.exists():
                 raise FileNotFoundError(f"{target}: nothing was written; what was there before is untouched")
+            orphans.refuse(target)
             if target.is_dir() and not target.is_symlink():
                 os.rename(target, holder / "old")  # a folder cannot be replaced in one step; it goes with the holder
             os.replace(fresh, target)

@@ -148,6 +148,15 @@ class SamplingSettings(Settings):
     batch_patients: int = Field(ge=1)
 
 
+VARIED: dict[str, type[Settings]] = {
+    "model": ModelSettings,
+    "loss": LossSettings,
+    "train": TrainSettings,
+    "sampling": SamplingSettings,
+}
+"""The sections that a variant may override."""
+
+
 @dataclass(frozen=True)
 class Recipe:
     """Everything that decides what a training ends with, besides the data."""

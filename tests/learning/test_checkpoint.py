@@ -1,7 +1,9 @@
 from pathlib import Path
 
+import pytest
 import torch
 
+from ehrgen.core.checksums import DamagedError
 from ehrgen.learning.model.prompt_bart import PromptBart
 from ehrgen.learning.training.checkpoint import Checkpoint
 from ehrgen.learning.training.history import Row
@@ -69,6 +71,16 @@ def test_the_newest_replaces_the_older_and_nothing_is_pickled(tmp_path: Path):
     assert checkpoint.restore(untrained(), optimizer_of(untrained()), NOTHING_LEARNED) == ROWS
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint"]
     assert {path.suffix for path in checkpoint.folder.iterdir()} == {".json", ".safetensors"}
+
+
+def test_of_another_training_or_damaged_it_is_refused(tmp_path: Path):
+    model = untrained()
+    Checkpoint(tmp_path / "checkpoint", "key").save(model, optimizer_of(model), NOTHING_LEARNED, ROWS)
+    with pytest.raises(DamagedError, match="checkpoint: it is of key; remove the folder, and the training starts over"):
+        Checkpoint(tmp_path / "checkpoint", "another").restore(model, optimizer_of(model), NOTHING_LEARNED)
+    (tmp_path / "checkpoint" / "history.json").write_text("[]")
+    with pytest.raises(DamagedError, match=r"history\.json is not what was written"):
+        Checkpoint(tmp_path / "checkpoint", "key").restore(model, optimizer_of(model), NOTHING_LEARNED)
 
 
 def test_what_a_scheme_learned_comes_back_to_the_last_bit(tmp_path: Path):

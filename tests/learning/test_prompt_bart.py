@@ -1,24 +1,26 @@
 """What may flow into an output is shown by gradients; what may not has a gradient of exactly zero."""
 
 import itertools
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
-from transformers import BartConfig, BartModel
 
+from ehrgen.core import checksums
 from ehrgen.data.sequences.vocabulary import PAD
 from ehrgen.learning.batches import Batch
 from ehrgen.learning.model import packing
 from ehrgen.learning.model.distribution import DISTRIBUTIONS
 from ehrgen.learning.model.output import Output
 from ehrgen.learning.model.packing import Prefixed
-from ehrgen.learning.model.prompt_bart import PromptBart
+from ehrgen.learning.model.prompt_bart import FOLDER, ModelError, PromptBart
 from ehrgen.learning.model.prompts import PROMPTS
 from tests.support.sequences import tiny
-from tests.support.training import CPU, batch_of, here, recipe, same, untrained, weights
+from tests.support.training import CPU, bart_checkpoint, batch_of, here, recipe, same, untrained, weights
 
 ROWS = [0, 1, 2, 3, 5, 8]
 switches = pytest.mark.parametrize(("encoder", "decoder"), list(itertools.product([True, False], repeat=2)))
@@ -157,27 +159,8 @@ def test_seeds():
     assert same(first, again) and not same(first, other)
 
 
-def pretrained(folder: Path, positions: int = 80) -> BartModel:
-    """A BART checkpoint on disk, larger than the tiny settings in every way."""
-    torch.manual_seed(3)
-    config = BartConfig(
-        vocab_size=40,
-        max_position_embeddings=positions,
-        d_model=24,
-        encoder_layers=2,
-        decoder_layers=2,
-        encoder_attention_heads=4,
-        decoder_attention_heads=4,
-        encoder_ffn_dim=40,
-        decoder_ffn_dim=40,
-    )
-    bart = BartModel(config)
-    bart.save_pretrained(folder)
-    return bart
-
-
 def test_a_pretrained_checkpoint_gives_the_weights(tmp_path: Path):
-    bart = pretrained(tmp_path / "bart")
+    bart = bart_checkpoint(tmp_path / "bart")
     settings = recipe(pretrained=str(tmp_path / "bart")).model
     model = PromptBart(settings, tiny().vocabulary, 64, "codes").placed(here())
     ours, theirs = model.bart.state_dict(), bart.state_dict()
@@ -194,8 +177,32 @@ def test_a_pretrained_checkpoint_gives_the_weights(tmp_path: Path):
     assert torch.equal(again(batch).target_log_prob, out.target_log_prob)
 
 
-def test_a_pretrained_checkpoint_must_be_long_enough(tmp_path: Path):
-    pretrained(tmp_path / "bart", positions=60)
-    settings = recipe(pretrained=str(tmp_path / "bart")).model
-    with pytest.raises(ValueError, match=r"60 positions, 66 needed; lower sequence\.max_tokens"):
-        PromptBart(settings, tiny().vocabulary, 64, "codes")
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda folder: (folder / "model.safetensors").write_bytes(b"{}"), "model.safetensors is not what was written"),
+        (
+            lambda folder: (folder / "vocabulary.json").write_text('{"codes": [], "counts": []}'),
+            "vocabulary.json is not",
+        ),
+        (lambda folder: (folder / "config.json").unlink(), "config.json is missing"),
+        (lambda folder: (folder / "checksums.json").unlink(), "checksums.json is missing"),
+        (shutil.rmtree, "checksums.json is missing"),
+    ],
+)
+def test_a_damaged_model_is_refused_in_one_line(damage: Callable, message: str, tmp_path: Path):
+    untrained().save(tmp_path / "model")
+    damage(tmp_path / "model")
+    with pytest.raises(ModelError, match=f"model: no whole model: {message}.*; train it again"):
+        PromptBart.load(tmp_path / "model")
+
+
+def test_a_model_of_another_version_is_refused_in_one_line(tmp_path: Path):
+    """Whole, but of settings that this version does not know."""
+    untrained().save(tmp_path / "model")
+    path = tmp_path / "model" / "config.json"
+    path.write_text(path.read_text().replace('"visit_output"', '"visit_input"'))
+    checksums.seal(tmp_path / "model", FOLDER)
+    with pytest.raises(ModelError, match=r"of another version of this program .*; train it again") as refused:
+        PromptBart.load(tmp_path / "model")
+    assert "\n" not in str(refused.value)

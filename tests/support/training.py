@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from transformers import BartConfig, BartModel
 
 from ehrgen.data.sequences import cooccurrence
 from ehrgen.data.sequences.cooccurrence import Cooccurrence, Space
@@ -151,6 +152,25 @@ def stirred(model: PromptBart, seed: int = 0) -> PromptBart:
             if name.startswith("direct."):
                 values.normal_(std=0.5, generator=generator)
     return model
+
+
+def bart_checkpoint(folder: Path, seed: int = 3, positions: int = 80, dtype: torch.dtype = torch.float32) -> BartModel:
+    """A BART checkpoint on disk, larger than the tiny settings in every way."""
+    torch.manual_seed(seed)
+    config = BartConfig(
+        vocab_size=40,
+        max_position_embeddings=positions,
+        d_model=24,
+        encoder_layers=2,
+        decoder_layers=2,
+        encoder_attention_heads=4,
+        decoder_attention_heads=4,
+        encoder_ffn_dim=40,
+        decoder_ffn_dim=40,
+    )
+    bart = BartModel(config).to(dtype)
+    bart.save_pretrained(folder)
+    return bart
 
 
 def trained(settings: Recipe, folder: Path) -> tuple[PromptBart, list[Row]]:

@@ -45,8 +45,9 @@ def results(folder: Path) -> None:
     """Everything, of which the first process writes a file each."""
     for name, changes in TRAININGS.items():
         own = recipe(**{"dropout": 0.0, **changes})
-        trained = store.train_once(f"{folder}/store/{name}", own, tiny(), matrices(), machine_for(own))
-        trained.publish(**{what: folder / name / what for what in ("model", "history", "manifest")})
+        key = f"{folder}/store/{name}"
+        trained = store.train_once(key, own, tiny(), matrices(), machine_for(own))
+        trained.publish(key, **{what: folder / name / what for what in ("model", "history", "manifest")})
     for name, (patients, changes) in SAMPLES.items():
         model = untrained(hierarchy="flat" if name == "flat" else "factored")
         made = sample_cohort(model, people(patients), sampling(**changes), 0, HERE).diagnoses.to_csv()

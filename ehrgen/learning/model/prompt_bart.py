@@ -15,13 +15,15 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import BartConfig, BartModel
 
+from ehrgen.core import checksums
+from ehrgen.core.checksums import DamagedError
 from ehrgen.core.files import replacing, write_json
 from ehrgen.data.cohort import AGE_BRACKETS, SEXES
 from ehrgen.data.sequences.vocabulary import PAD, Vocabulary
 from ehrgen.learning.batches import Batch, similar
 from ehrgen.learning.machine.device import Machine
 from ehrgen.learning.model import packing
-from ehrgen.learning.model.backbone import ModelError, backbone
+from ehrgen.learning.model.backbone import backbone
 from ehrgen.learning.model.class_tree import Forbidden
 from ehrgen.learning.model.context import Context
 from ehrgen.learning.model.direct_output import Direct, DirectOutput
@@ -31,6 +33,13 @@ from ehrgen.learning.model.packing import Layout, Prefixed
 from ehrgen.learning.model.prompts import PROMPTS, CategoryVectors, Prompt
 from ehrgen.learning.model.readout import Readout
 from ehrgen.learning.settings import ModelSettings
+
+FOLDER = "a PromptBart"
+"""What the checksums of a model's folder are of."""
+
+
+class ModelError(ValueError):
+    """A saved model that cannot be read; the message says where and what is wrong."""
 
 
 class PromptBart(nn.Module):
@@ -194,7 +203,7 @@ class PromptBart(nn.Module):
         return vectors if self.category is None else vectors + self.category(tokens)
 
     def save(self, folder: Path) -> None:
-        """Write model.safetensors, vocabulary.json and config.json: all that `load` needs."""
+        """Write model.safetensors, vocabulary.json and config.json, all that `load` needs, and their checksums."""
         with replacing(folder) as temporary:
             temporary.mkdir()
             # BART ties its two embedding tables to `shared`; one copy is enough and safetensors allows no more.
@@ -207,16 +216,29 @@ class PromptBart(nn.Module):
                 "bart": {k: v for k, v in self.bart.config.to_diff_dict().items() if k != "transformers_version"},
             }
             write_json(config, temporary / "config.json", indent=1, sort_keys=True)
+            checksums.seal(temporary, FOLDER)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """The model saved in `folder`, in evaluation mode, on the CPU."""
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        settings = ModelSettings(**config["settings"])
-        vocabulary = Vocabulary.load(folder / "vocabulary.json")
-        bart = BartModel(BartConfig(**config["bart"]))  # a pretrained one has its own size, not that of the settings
-        model = cls(settings, vocabulary, config["max_tokens"], config["sex_pool"], bart)
-        model.load_untied(load_file(folder / "model.safetensors"))
+        """The model saved in `folder`, in evaluation mode, on the CPU.
+
+        Raises:
+            ModelError: If a file is missing or not what was written, or is of another version of this program.
+        """
+        try:
+            checksums.verify(folder, FOLDER)
+        except DamagedError as error:
+            raise ModelError(f"{folder}: no whole model: {error}; train it again") from None
+        try:
+            config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+            settings = ModelSettings(**config["settings"])
+            vocabulary = Vocabulary.load(folder / "vocabulary.json")
+            bart = BartModel(BartConfig(**config["bart"]))  # a pretrained one has its own size, not the settings'
+            model = cls(settings, vocabulary, config["max_tokens"], config["sex_pool"], bart)
+            model.load_untied(load_file(folder / "model.safetensors"))
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:  # whole, so it was written by another version
+            said = " ".join(str(error).split())
+            raise ModelError(f"{folder}: of another version of this program ({said}); train it again") from None
         return model.eval()
 
     def untied_state(self) -> dict[str, Tensor]:

@@ -1,12 +1,15 @@
 """State of a training between epochs, on disk as safetensors and JSON, whole or absent."""
 
 import json
+import shutil
 from dataclasses import asdict
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
 
+from ehrgen.core import checksums
+from ehrgen.core.checksums import DamagedError
 from ehrgen.core.files import replacing, write_json
 from ehrgen.learning.model.prompt_bart import PromptBart
 from ehrgen.learning.training.history import Row
@@ -16,11 +19,22 @@ from ehrgen.learning.training.weighting import Fixed
 class Checkpoint:
     """A folder that holds all that a training goes on from after its last whole epoch.
 
-    The model's weights, the optimizer's moments, what the weighting scheme has learned, and the history.
+    The model's weights, the optimizer's moments, what the weighting scheme has learned, the history, and checksums.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, key: str = "") -> None:
+        """`key` says of which training it is: another one's cannot be gone on from."""
+        self.folder, self.key = folder, key
+
+    def drop_if_damaged(self) -> None:
+        """Remove a checkpoint that is not what was written, and say so: the training then starts over."""
+        if not self.folder.exists():
+            return
+        try:
+            checksums.verify(self.folder, self.key)
+        except DamagedError as error:
+            print(f"the checkpoint of training {self.key} is damaged: {error}; the training starts over")
+            shutil.rmtree(self.folder)
 
     def save(self, model: PromptBart, optimizer: torch.optim.Optimizer, scheme: Fixed, rows: list[Row]) -> None:
         """Replace the checkpoint."""
@@ -35,11 +49,20 @@ class Checkpoint:
             save_file(moments, temporary / "optimizer.safetensors")
             write_json(scheme.state(), temporary / "weighting.json", indent=None)
             write_json([asdict(row) for row in rows], temporary / "history.json", indent=None)
+            checksums.seal(temporary, self.key)
 
     def restore(self, model: PromptBart, optimizer: torch.optim.Optimizer, scheme: Fixed) -> list[Row]:
-        """Set all three from the checkpoint; its history, empty if there is no checkpoint."""
+        """Set all three from the checkpoint; its history, empty if there is no checkpoint.
+
+        Raises:
+            DamagedError: If a file is not what was written.
+        """
         if not self.folder.exists():
             return []
+        try:
+            checksums.verify(self.folder, self.key)
+        except DamagedError as error:
+            raise DamagedError(f"{self.folder}: {error}; remove the folder, and the training starts over") from None
         model.load_untied(load_file(self.folder / "model.safetensors"))
         state = optimizer.state_dict()
         for key, value in load_file(self.folder / "optimizer.safetensors").items():

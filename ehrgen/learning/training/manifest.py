@@ -28,10 +28,18 @@ class TimeSpent:
 
 
 def write(
-    path: Path, recipe: Recipe, machine: Machine, key: str, model: PromptBart, steps: int, took: TimeSpent
+    path: Path,
+    recipe: Recipe,
+    pretrained: dict[str, str] | None,
+    machine: Machine,
+    key: str,
+    model: PromptBart,
+    steps: int,
+    took: TimeSpent,
 ) -> None:
     """Write the manifest as JSON.
 
+    `pretrained` are the hashes of the checkpoint's files that it started from, None if it started from nothing.
     `steps` are the optimiser steps that the time `took` was spent on: those of the last, perhaps resumed, process.
     """
     parameters = {
@@ -50,6 +58,8 @@ def write(
         "steps": steps,
         "seconds": round(took.wall, 1),
     }
+    if pretrained is not None:
+        content["pretrained"] = pretrained
     if machine.device.type == "cpu":  # of a GPU's work the processor's time says nothing
         content["cpu_seconds"] = round(took.cpu, 1)
     write_json(content, path, indent=1, sort_keys=True)

@@ -1,0 +1,118 @@
+"""Trainings under a real DVC: a checkpoint is a dependency, and a training whose DVC was killed replaces nothing."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.support.sandbox import Sandbox, environment
+from tests.support.training import bart_checkpoint
+
+pytestmark = pytest.mark.dvc
+STAGE = "train@multitask-0"
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Sandbox:
+    """A tiny clone in which everything before the trainings has run."""
+    sandbox = Sandbox.make(tmp_path_factory.mktemp("training") / "ehrgen")
+    sandbox.dvc("repro", "preprocess", "cooccurrence")
+    return sandbox
+
+
+def change(sandbox: Sandbox, old: str, new: str) -> None:
+    path = sandbox.folder / "params.yaml"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
+def manifest(sandbox: Sandbox) -> dict[str, Any]:
+    return json.loads((sandbox.folder / "reports/manifests/multitask/0.json").read_text())
+
+
+def until(holds: Callable[[], bool], what: str, seconds: float = 300) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.1)
+
+
+def test_an_edit_of_the_checkpoint_trains_again_and_a_file_beside_it_does_not(prepared: Sandbox):
+    """Case 08, stale: DVC and the store both answered with the model of other weights."""
+    folder = prepared.folder.parent / "bart"
+    bart_checkpoint(folder, positions=200)
+    change(prepared, "pretrained: null", f"pretrained: {folder}")
+    prepared.dvc("repro", STAGE)
+    first = manifest(prepared)
+    (folder / "README.md").write_text("notes")
+    assert f"Running stage '{STAGE}'" not in prepared.dvc("repro", STAGE)
+    bart_checkpoint(folder, positions=200, seed=4)
+    printed = prepared.dvc("repro", STAGE)
+    assert f"Running stage '{STAGE}'" in printed and "already trained" not in printed
+    second = manifest(prepared)
+    assert second["key"] != first["key"]
+    assert second["pretrained"]["model.safetensors"] != first["pretrained"]["model.safetensors"]
+    change(prepared, f"pretrained: {folder}", "pretrained: null")
+
+
+def test_a_training_whose_dvc_was_killed_replaces_no_newer_one_and_is_not_lost(prepared: Sandbox):
+    """It sleeps while a newer run ends, and wakes up to find that nobody waits for it."""
+    change(prepared, "epochs: 1", "epochs: 3")
+    dvc = subprocess.Popen(
+        ["dvc", "repro", STAGE],
+        cwd=prepared.folder,
+        env=environment(prepared.folder),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    store = prepared.folder / ".store"
+    before = set(store.glob("*"))
+    until(lambda: any((new / "checkpoint").exists() for new in set(store.glob("*")) - before), "no checkpoint came")
+    (training,) = [
+        child for child in psutil.Process(dvc.pid).children(recursive=True) if "pipeline.train" in child.cmdline()
+    ]
+    training.send_signal(signal.SIGSTOP)
+    (kept,) = set(store.glob("*")) - before
+    dvc.kill()
+    change(prepared, "epochs: 3", "epochs: 2")
+    prepared.dvc("repro", STAGE)
+    newer = manifest(prepared)
+    assert newer["train"]["epochs"] == 2
+    training.send_signal(signal.SIGCONT)
+    until(lambda: not training.is_running() or training.status() == psutil.STATUS_ZOMBIE, "the orphan goes on")
+    assert manifest(prepared) == newer and prepared.dvc("status", STAGE).strip().endswith("up to date.")
+    assert f"{STAGE}: DVC, which started it, is gone; " in (dvc.stdout.read() if dvc.stdout else "")
+    assert (kept / "result" / "checksums.json").exists()
+    change(prepared, "epochs: 2", "epochs: 3")
+    assert f"already trained as {kept.name}; taken from the store" in prepared.dvc("repro", STAGE)
+    assert manifest(prepared)["key"] == kept.name
+
+
+def test_code_that_changes_during_a_training_does_not_get_its_result(prepared: Sandbox, tmp_path: Path):
+    """DVC hashes the code after the stage, and would take the old code's model for the new code's."""
+    change(prepared, "learning_rate: 0.003", "learning_rate: 0.004")
+    edited = prepared.folder / "ehrgen/learning/training/optimizer.py"
+    dvc = subprocess.Popen(
+        ["dvc", "repro", STAGE],
+        cwd=prepared.folder,
+        env=environment(prepared.folder),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    store = prepared.folder / ".store"
+    before = set(store.glob("*"))
+    until(lambda: bool(set(store.glob("*")) - before), "no training began")
+    edited.write_text(edited.read_text() + "# an edit\n")
+    printed, _ = dvc.communicate()
+    assert dvc.returncode != 0 and "parameters, data or code changed during the training" in printed
+    assert os.listdir(prepared.folder / "models/multitask") == []

@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro autopsy review test test-quick test-portable smoke lint lock metrics-check bench
+.PHONY: help setup repro autopsy review test test-quick test-portable smoke lint lock metrics-check bench faults
 
 help:
 	@echo 'make repro   the ablation of params.yaml: prepare, train, sample, measure, compare'
@@ -18,6 +18,7 @@ help:
 	@echo 'make test    lint and all tests'
 	@echo 'make test-quick   the tests that take less than two seconds each, without DVC and browser: under a minute'
 	@echo 'make test-portable   the quick tests of what computes, as if this were another processor, with 1 and 4 threads'
+	@echo 'make faults  kills, full disks, damaged files and parameters: nothing wrong may be taken for right -> docs/faults.md'
 	@echo 'make metrics-check   the metrics against reference generators whose faults are known'
 	@echo 'make bench   speed and memory of every part, some against what one would otherwise write -> benchmarks'
 	@echo 'make lint    format, style, spelling, shell, types; no tests'
@@ -55,6 +56,9 @@ bench: $(READY)
 	@for what in training_default training_large sampling; do .venv/bin/python -m benchmarks.breakdown $$what || exit; done
 	@for what in compiled sampling counting preparation evaluation pipeline summary; do \
 		.venv/bin/python -m benchmarks.$$what || exit; done
+
+faults: $(READY)
+	@.venv/bin/python -m faults --write
 
 smoke: $(READY)
 	@.venv/bin/python -m tests.support.smoke

@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from ehrgen.core.params import Settings
+from ehrgen.core.params import Seed, Settings
 
 
 class SplitSettings(Settings):
@@ -28,8 +28,8 @@ class CohortSettings(Settings):
 
     source: Literal["simulated", "mimic3", "mimic4", "mimic4_mapped", "meds", "omop", "nhds", "long"]
     files: list[str] = Field(min_length=1)
-    patients: int | None = Field(gt=0)
-    seed: int = Field(ge=0)
+    patients: int | None = Field(gt=0, le=10**9)
+    seed: Seed
     split: SplitSettings
 
     @field_validator("files")
@@ -47,5 +47,5 @@ class CohortSettings(Settings):
 class SequenceSettings(Settings):
     """`min_count`: codes rarer than this in the training split are kept at category level."""
 
-    min_count: int = Field(ge=1)
-    max_tokens: int = Field(ge=8)
+    min_count: int = Field(ge=1, le=10**9)
+    max_tokens: int = Field(ge=8, le=1_000_000)

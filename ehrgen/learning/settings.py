@@ -5,19 +5,22 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from ehrgen.core.params import ParamsError, Settings, section
+from ehrgen.core.params import ParamsError, Seed, Settings, section
+
+MOST_WEIGHTS = 10**11
+"""Of a model: 400 GB in single precision, without what training adds."""
 
 
 class ModelSettings(Settings):
     """Size and form of the prompt-conditioned BART."""
 
     pretrained: str | None
-    layers: int = Field(ge=1)
-    d_model: int = Field(ge=8)
-    heads: int = Field(ge=1)
-    feed_forward: int = Field(ge=8)
+    layers: int = Field(ge=1, le=1_000)
+    d_model: int = Field(ge=8, le=65_536)
+    heads: int = Field(ge=1, le=65_536)
+    feed_forward: int = Field(ge=8, le=1_048_576)
     dropout: float = Field(ge=0, lt=1)
-    prompt_width: int = Field(ge=1)
+    prompt_width: int = Field(ge=1, le=65_536)
     prompt_encoder: bool
     prompt_decoder: bool
     prompt_output: bool
@@ -28,6 +31,20 @@ class ModelSettings(Settings):
     encoder_input: Literal["prompt", "corrupted", "record"]
     corruption: float = Field(ge=0, le=1)
     hierarchy: Literal["factored", "flat", "category"]
+
+    @model_validator(mode="after")
+    def _can_be_built(self) -> Self:
+        if self.pretrained is not None:  # which has its own size
+            return self
+        if self.d_model % self.heads:
+            raise ValueError(f"heads: {self.heads} do not divide d_model, {self.d_model}; choose heads that do")
+        layer = 4 * self.d_model**2 + 2 * self.d_model * self.feed_forward  # attention and feed-forward
+        weights = self.layers * (2 * layer + 4 * self.d_model**2)  # of encoder and decoder, which attends twice
+        if weights > MOST_WEIGHTS:
+            raise ValueError(
+                f"layers, d_model, feed_forward: {weights:,} weights, {MOST_WEIGHTS:,} at most; choose less"
+            )
+        return self
 
     @property
     def direct(self) -> bool:
@@ -77,20 +94,23 @@ ScheduleSettings = Annotated[
 ]
 
 
+Weight = Annotated[float, Field(ge=0, le=10**9)]
+
+
 class LossSettings(Settings):
     """Weights of the objectives (0 leaves one out), how they move, and their forms (`learning.objectives.FORMS`)."""
 
-    lm: float = Field(ge=0)
-    age: float = Field(ge=0)
+    lm: Weight
+    age: Weight
     age_form: Literal["states", "consistency"]
-    sex: float = Field(ge=0)
+    sex: Weight
     sex_form: Literal["states", "consistency"]
     sex_pool: Literal["codes", "all"]
-    cooccur: float = Field(ge=0)
+    cooccur: Weight
     cooccur_form: Literal["expected", "observed", "npmi"]
     cooccur_threshold: float = Field(gt=0)
-    age_matching: float = Field(ge=0)
-    diversity: float = Field(ge=0)
+    age_matching: Weight
+    diversity: Weight
     diversity_form: Literal["unigram", "rare"]
     weighting: Literal["fixed", "uncertainty", "gradnorm", "dwa", "pcgrad"]
     schedules: dict[str, ScheduleSettings]
@@ -116,12 +136,12 @@ class LossSettings(Settings):
 class TrainSettings(Settings):
     """How the model is fitted; `device`, `precision` and `threads` say on what."""
 
-    epochs: int = Field(ge=1)
-    batch_tokens: int = Field(ge=64)
-    accumulation: int = Field(ge=1)
-    learning_rate: float = Field(gt=0)
+    epochs: int = Field(ge=1, le=1_000_000)
+    batch_tokens: int = Field(ge=64, le=10**9)
+    accumulation: int = Field(ge=1, le=1_000_000)
+    learning_rate: float = Field(gt=0, le=1_000)
     warmup: float = Field(ge=0, le=1)
-    weight_decay: float = Field(ge=0)
+    weight_decay: float = Field(ge=0, le=1_000)
     code_prior: float | None = Field(gt=0)
     category_prior: float | None = Field(gt=0)
     clip: float = Field(gt=0)
@@ -129,14 +149,14 @@ class TrainSettings(Settings):
     mask_repeats: bool
     precision: Literal["auto", "fp32", "bf16"]
     device: Literal["auto", "cpu", "cuda"]
-    threads: int = Field(ge=1)
+    threads: int = Field(ge=1, le=4_096)
 
 
 class SamplingSettings(Settings):
     """How patients are drawn from a trained model."""
 
-    patients: int = Field(ge=1)
-    seed: int = Field(ge=0)
+    patients: int = Field(ge=1, le=10**9)
+    seed: Seed
     demographics: bool
     table: str | None
     greedy: bool
@@ -144,8 +164,8 @@ class SamplingSettings(Settings):
     top_p: float = Field(gt=0, le=1)
     no_repeats: bool
     rule_edits: bool
-    max_tokens: int = Field(ge=4)
-    batch_patients: int = Field(ge=1)
+    max_tokens: int = Field(ge=4, le=1_000_000)
+    batch_patients: int = Field(ge=1, le=10**9)
 
 
 VARIED: dict[str, type[Settings]] = {

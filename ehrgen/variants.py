@@ -92,13 +92,17 @@ def check_ablation(ablation: AblationSettings, variants: Iterable[str], where: s
             )
 
 
-def dropped(folder: Path, ablation: AblationSettings) -> list[Path]:
-    """Results `folder/VARIANT/SEED.*` of variants and seeds that are no longer part of the ablation.
+PER_SEED = ("runs", "history", "manifests", "portraits")
+"""Folders of reports/ that hold a file for each variant and seed."""
+
+
+def dropped(reports: Path, ablation: AblationSettings) -> list[Path]:
+    """Results `reports/FOLDER/VARIANT/SEED.*` of variants and seeds that are no longer part of the ablation.
 
     They are files in git, which DVC neither removes nor ignores: left there, `compare` would report them.
     """
     seeds = {str(seed) for seed in ablation.seeds}
-    found = (path for path in folder.glob("*/*") if path.is_file())
+    found = (path for folder in PER_SEED for path in (reports / folder).glob("*/*") if path.is_file())
     return sorted(path for path in found if path.parent.name not in ablation.run or path.stem not in seeds)
 
 

@@ -14,7 +14,7 @@ from ehrgen.learning.settings import VARIED
 from ehrgen.metrics.settings import EvaluateSettings
 from ehrgen.variants import AblationSettings, Schemas, check_ablation, check_sections, dropped, resolve, save
 
-RESULTS = [Path("reports") / name for name in ("runs", "history", "manifests", "portraits")]
+PARAMS = Path("params.yaml")
 FIXED: Schemas = {"cohort": CohortSettings, "sequence": SequenceSettings, "evaluate": EvaluateSettings}
 
 
@@ -32,12 +32,11 @@ def checked(content: dict[str, Any], where: str) -> tuple[CohortSettings, Ablati
 
 
 def main() -> None:
-    cohort, ablation, effective = checked(load_yaml(Path("params.yaml")), "params.yaml")
+    cohort, ablation, effective = checked(load_yaml(PARAMS), str(PARAMS))
     save({name: effective[name] for name in ablation.run}, Path("resolved.yaml"))
     write_json({"source": cohort.source, "files": cohort.files}, Path("data/files.json"))
     pretrained.link({name: effective[name]["model"]["pretrained"] for name in ablation.run}, Path("data/pretrained"))
-    stale = [path for folder in RESULTS for path in dropped(folder, ablation)]
-    for path in [*stale, *source.forgotten(cohort.files, Path("data/source"))]:
+    for path in [*dropped(Path("reports"), ablation), *source.forgotten(cohort.files, Path("data/source"))]:
         path.unlink()
         print(f"removed {path}: no longer part of the ablation")
 

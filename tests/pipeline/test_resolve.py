@@ -247,10 +247,10 @@ def test_results_of_dropped_variants_and_seeds_go(workspace: Path, capsys: pytes
 
 
 def test_dropped_by_hand(tmp_path: Path):
-    for name in ("a/0.json", "a/1.json", "c/0.json"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+    for name in ("runs/a/0.json", "runs/a/1.json", "history/c/0.csv", "other/c/0.json"):
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
         (tmp_path / name).touch()
-    assert dropped(tmp_path, ablation()) == [tmp_path / "a/1.json", tmp_path / "c/0.json"]
+    assert dropped(tmp_path, ablation()) == [tmp_path / "history/c/0.csv", tmp_path / "runs/a/1.json"]
     assert dropped(tmp_path / "absent", ablation()) == []
 
 

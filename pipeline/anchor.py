@@ -5,12 +5,13 @@ from pathlib import Path
 import numpy as np
 
 from ehrgen.core.command import run
-from ehrgen.core.files import replacing
+from ehrgen.core.files import replacing, store_root
 from ehrgen.core.params import load_yaml, section
 from ehrgen.data.cohort import Cohort
 from ehrgen.data.simulation.process import known
 from ehrgen.metrics import jackknife, portrait
 from ehrgen.metrics.anchors.generators import COPIES, reference_generators
+from ehrgen.metrics.cohorts.handed_on import handing_on
 from ehrgen.metrics.evaluation import EvaluationData, evaluate
 from ehrgen.metrics.settings import EvaluateSettings
 from ehrgen.metrics.table.suite import NotJudged
@@ -25,7 +26,8 @@ def main() -> None:
         print(f"{n:,} patients compared, not {settings.patients:,}: no more are held out or trained on")
     portrait.save(portrait.portrait(floor), Path("reports/portraits/floor.json"))
     jackknife.save(jackknife.standard_errors(floor, settings.seed), Path("reports/margins.json"))
-    with replacing(Path("reports/anchors")) as folder:
+    real = floor.heldout, floor.train
+    with handing_on(store_root() / "metrics", *real), replacing(Path("reports/anchors")) as folder:
         evaluate(floor).save(folder / "floor.json")
         for number, (name, generate) in enumerate(reference_generators(settings.profiles).items()):
             try:

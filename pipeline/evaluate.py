@@ -4,10 +4,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from ehrgen.core.command import cell, run
+from ehrgen.core.files import store_root
 from ehrgen.core.params import load_yaml, section
 from ehrgen.data.cohort import Cohort
 from ehrgen.data.simulation.process import known
 from ehrgen.metrics import portrait
+from ehrgen.metrics.cohorts.handed_on import handing_on
 from ehrgen.metrics.evaluation import EvaluationData, evaluate
 from ehrgen.metrics.families.likelihood import Likelihood
 from ehrgen.metrics.settings import EvaluateSettings
@@ -27,8 +29,9 @@ def main() -> None:
             f"{len(data):,} patients compared, not {settings.patients:,}: {len(heldout):,} are held out, "
             f"{len(train):,} were trained on and {len(generated):,} were sampled"
         )
-    evaluate(replace(data, likelihood=likelihood)).save(Path("reports/runs") / variant / f"{seed}.json")
-    portrait.save(portrait.portrait(data), Path("reports/portraits") / variant / f"{seed}.json")
+    with handing_on(store_root() / "metrics", data.heldout, data.train):
+        evaluate(replace(data, likelihood=likelihood)).save(Path("reports/runs") / variant / f"{seed}.json")
+        portrait.save(portrait.portrait(data), Path("reports/portraits") / variant / f"{seed}.json")
 
 
 if __name__ == "__main__":

@@ -21,6 +21,11 @@ class FileError(ValueError):
     """A file of our own making that cannot be used; the message names it and says what to do."""
 
 
+def store_root() -> Path:
+    """Where finished work is kept between runs: $EHRGEN_STORE, or `.store` in the project."""
+    return Path(os.environ.get("EHRGEN_STORE", ".store"))
+
+
 @contextmanager
 def replacing(target: Path) -> Iterator[Path]:
     """A temporary path in the target's folder; renamed to `target` on success, removed on error.

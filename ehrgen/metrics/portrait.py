@@ -201,12 +201,11 @@ def _by_sex(shares: Float[ndarray, " subgroups"], hidden: Bool[ndarray, " subgro
 
 def _distances(data: EvaluationData, trained_on: Cohort) -> dict[str, Any]:
     """Share of training and of held-out patients by the distance to their nearest synthetic patient, 0 to 1."""
-    heldout, synthetic, train = neighbours.elements(data.heldout, data.synthetic, trained_on)
     edges = np.linspace(0, 1, DISTANCE_STEPS + 1)
     found: dict[str, Any] = {"edges": edges.round(6).tolist()}
-    for name, sets in (("train", train), ("heldout", heldout)):
-        counts = np.histogram(neighbours.nearness(sets, synthetic).distance, edges)[0]
-        found[name] = published(counts / sets.shape[0], small_of_whole(counts))
+    for name, real in (("train", trained_on), ("heldout", data.heldout)):
+        counts = np.histogram(neighbours.near(real, data.synthetic).distance, edges)[0]
+        found[name] = published(counts / len(real), small_of_whole(counts))
     return found
 
 

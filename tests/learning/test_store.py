@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from ehrgen.core.checksums import DamagedError
+from ehrgen.core.files import store_root
 from ehrgen.data.sequences import cooccurrence
 from ehrgen.data.sequences.sequences import Sequences
 from ehrgen.learning.model.prompt_bart import PromptBart
@@ -244,6 +245,6 @@ def test_the_key_names_all_that_decides_the_result(tmp_path: Path):
 
 
 def test_the_store_is_where_the_environment_says(root: Path, monkeypatch: pytest.MonkeyPatch):
-    assert store.default_root() == root
+    assert store_root() == root
     monkeypatch.delenv("EHRGEN_STORE")
-    assert store.default_root() == Path(".store")
+    assert store_root() == Path(".store")

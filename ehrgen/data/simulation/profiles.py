@@ -10,6 +10,7 @@ over the codes c that the stratum allows. All is in closed form: the mixture is 
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -79,12 +80,12 @@ class Profiles:
             by_stratum = _by_stratum(belong, strata, n_strata) + (size / (1 - share))[:, None] * empty
         return model
 
-    @property
+    @cached_property
     def empty(self) -> Float[ndarray, "strata K"]:
         """P(a draw has no code | profile, stratum), before redrawing."""
         return np.exp(self.allowed @ np.log1p(-self.codes).T)
 
-    @property
+    @cached_property
     def kept(self) -> Float[ndarray, "strata K"]:
         """The weights divided by P(a draw has a code | stratum): sums over them are those of kept visits."""
         return self.weights / (1 - (self.weights * self.empty).sum(axis=1, keepdims=True))

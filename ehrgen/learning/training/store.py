@@ -11,7 +11,6 @@ only costs training again.
 import fcntl
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -23,7 +22,7 @@ import transformers
 
 from ehrgen.core import checksums
 from ehrgen.core.checksums import DamagedError
-from ehrgen.core.files import replacing
+from ehrgen.core.files import replacing, store_root
 from ehrgen.core.orphans import own_files
 from ehrgen.data.sequences.cooccurrence import Cooccurrence, Space
 from ehrgen.data.sequences.sequences import Sequences
@@ -87,11 +86,6 @@ class StoredTraining:
                 (shutil.copytree if source.is_dir() else shutil.copyfile)(source, temporary)
 
 
-def default_root() -> Path:
-    """Where trainings are kept: $EHRGEN_STORE, or `.store` in the project."""
-    return Path(os.environ.get("EHRGEN_STORE", ".store"))
-
-
 def key(recipe: Recipe, inputs: Iterable[Path], code: Iterable[Path]) -> str:
     """Hash of all that decides a training's result, 32 hexadecimal digits.
 
@@ -121,7 +115,7 @@ def key(recipe: Recipe, inputs: Iterable[Path], code: Iterable[Path]) -> str:
 
 def finished(key: str) -> bool:
     """Whether the store has a training of this key, as far as is seen without reading it."""
-    return (default_root() / key / "result").exists()
+    return (store_root() / key / "result").exists()
 
 
 def train_once(
@@ -131,7 +125,7 @@ def train_once(
 
     Several processes train together; the first holds the lock and writes.
     """
-    folder, first = default_root() / key, processes.first()
+    folder, first = store_root() / key, processes.first()
     stored, checkpoint = StoredTraining(folder / "result", key), Checkpoint(folder / "checkpoint", key)
     with own_files(), locked(folder) if first else nullcontext():
         done = first and stored.exists()

@@ -16,7 +16,7 @@ from ehrgen.metrics.cohorts.subgroups import subgroup_of
 
 def train_visits(train: Cohort) -> tuple[sparse.csr_array, ndarray, Int[ndarray, " N"]]:
     """Visits x codes, the code of each column, and the subgroup of each visit."""
-    which, distinct = pd.factorize(train.diagnoses["code"])
+    which, distinct = pd.factorize(train.diagnoses["code"])  # in order of appearance: draws depend on it
     owner = incidence.patient_of_visit(train)
     return (
         incidence.matrix(train, which, len(distinct)),

@@ -13,6 +13,7 @@ from numpy import ndarray
 from ehrgen.data.cohort import Cohort
 from ehrgen.metrics.cohorts import fingerprints, incidence
 from ehrgen.metrics.cohorts.cache import remembered
+from ehrgen.metrics.cohorts.handed_on import of_real_patients
 from ehrgen.metrics.table.suite import NotJudged
 
 COORDINATES = 32
@@ -22,6 +23,7 @@ DIGITS = 9  # of squared distances: equal patients must be equally far, whatever
 
 
 @remembered
+@of_real_patients
 def basis(train: Cohort) -> Float[ndarray, "V D"]:
     """The leading right singular vectors of the patient x code matrix of `train`, codes in order.
 
@@ -41,6 +43,7 @@ def basis(train: Cohort) -> Float[ndarray, "V D"]:
 
 
 @remembered
+@of_real_patients
 def points(train: Cohort, cohort: Cohort) -> Float[ndarray, "P D"]:
     """Coordinates of each patient's codes; codes that no training patient has are left out."""
     return incidence.patient_codes(cohort, incidence.distinct_codes(train)) @ basis(train)
@@ -82,6 +85,7 @@ def rounded(squared: Float[ndarray, "..."]) -> Float[ndarray, "..."]:
 
 
 @remembered
+@of_real_patients
 def median_distance(train: Cohort) -> float:
     """Median squared distance between two of 1,000 training patients: the scale of the embedding.
 

@@ -20,11 +20,11 @@ ODD = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio: the order of visits 
 @remembered
 def of_records(cohort: Cohort) -> UInt64[ndarray, " P"]:
     """One key a patient, equal for equal records."""
-    code, distinct = pd.factorize(cohort.diagnoses["code"])
+    code, distinct = incidence.coded(cohort)
     visit = cohort.diagnoses["visit"].to_numpy().astype(np.int64)
     rows = pd.DataFrame({"patient": cohort.diagnoses["patient_id"].to_numpy(), "visit": visit, "code": code})
     rows = rows.drop_duplicates()
-    names = pd.util.hash_array(np.asarray(distinct, dtype=object))
+    names = pd.util.hash_array(distinct)
     pair = names[rows["code"].to_numpy()] + pd.util.hash_array(rows["visit"].to_numpy())
     owner = rows["patient"].to_numpy()
     starts = np.flatnonzero(np.append(True, owner[1:] != owner[:-1]))
@@ -33,8 +33,8 @@ def of_records(cohort: Cohort) -> UInt64[ndarray, " P"]:
 
 def of_visits(cohort: Cohort) -> UInt64[ndarray, " N"]:
     """One key a visit, equal for equal sets of codes."""
-    which, distinct = pd.factorize(cohort.diagnoses["code"])
-    code = pd.util.hash_array(np.asarray(distinct, dtype=object))
+    which, distinct = incidence.coded(cohort)
+    code = pd.util.hash_array(distinct)
     visits = incidence.matrix(cohort, which, len(distinct))
     return np.add.reduceat(code[visits.indices], visits.indptr[:-1])
 
@@ -69,6 +69,7 @@ def subset(cohort: Cohort, patients: int) -> Int[ndarray, " n"]:
     return order[np.argsort(lot, kind="stable")[:patients]]
 
 
+@remembered
 def sorted_patients(cohort: Cohort) -> Cohort:
     """The cohort with its patients, renumbered from 0, in an order that depends on nothing but what they are.
 

@@ -20,18 +20,16 @@ from ehrgen.metrics.cohorts.cache import remembered
 @remembered
 def visit_codes(real: Cohort, synthetic: Cohort) -> tuple[sparse.csr_array, sparse.csr_array]:
     """0/1 matrices [N, V] of the two cohorts over the codes of both."""
-    which, distinct = _shared(real.diagnoses["code"], synthetic.diagnoses["code"])
-    first = len(real.diagnoses)
-    return matrix(real, which[:first], len(distinct)), matrix(synthetic, which[first:], len(distinct))
+    codes, (ours, theirs) = columns(real, synthetic)
+    return matrix(real, ours, len(codes)), matrix(synthetic, theirs, len(codes))
 
 
 @remembered
 def visit_categories(real: Cohort, synthetic: Cohort) -> tuple[sparse.csr_array, sparse.csr_array]:
     """As `visit_codes`, with the ICD-9 category in place of each code."""
-    which, distinct = _shared(real.diagnoses["code"], synthetic.diagnoses["code"])
-    names, category = np.unique(icd9.category(distinct), return_inverse=True)
-    which, first = category[which], len(real.diagnoses)
-    return matrix(real, which[:first], len(names)), matrix(synthetic, which[first:], len(names))
+    codes, (ours, theirs) = columns(real, synthetic)
+    names, category = np.unique(icd9.category(codes), return_inverse=True)
+    return matrix(real, category[ours], len(names)), matrix(synthetic, category[theirs], len(names))
 
 
 def matrix(cohort: Cohort, code: Int[ndarray, " R"], codes: int) -> sparse.csr_array:
@@ -43,13 +41,13 @@ def matrix(cohort: Cohort, code: Int[ndarray, " R"], codes: int) -> sparse.csr_a
 @remembered
 def patient_codes(cohort: Cohort, codes: ndarray) -> sparse.csr_array:
     """0/1 matrix [P, V]: which patient ever has which of these codes; codes not among them are left out."""
-    return _of_patients(cohort, cohort.diagnoses, codes)
+    return _of_patients(cohort, np.arange(len(cohort.diagnoses)), codes)
 
 
 @remembered
 def first_visit_codes(cohort: Cohort, codes: ndarray) -> sparse.csr_array:
     """As `patient_codes`, of the first visits alone: there the age is known."""
-    return _of_patients(cohort, cohort.diagnoses[cohort.diagnoses["visit"] == 0], codes)
+    return _of_patients(cohort, np.flatnonzero(cohort.diagnoses["visit"] == 0), codes)
 
 
 def first_visit_categories(cohort: Cohort) -> sparse.csr_array:
@@ -60,10 +58,24 @@ def first_visit_categories(cohort: Cohort) -> sparse.csr_array:
     return indicator(entry.row, category[entry.col], (len(cohort), len(names)), np.int64)
 
 
-@remembered
 def distinct_codes(cohort: Cohort) -> ndarray:
     """The codes of a cohort, in order."""
-    return np.sort(cohort.diagnoses["code"].unique().astype(object))
+    return coded(cohort)[1]
+
+
+@remembered
+def coded(cohort: Cohort) -> tuple[Int[ndarray, " R"], ndarray]:
+    """The number of the code of each diagnosis, and the codes that are numbered so, in order."""
+    which, distinct = pd.factorize(cohort.diagnoses["code"], sort=True)
+    return which, np.asarray(distinct, dtype=object)
+
+
+@remembered
+def columns(*cohorts: Cohort) -> tuple[ndarray, tuple[Int[ndarray, " R"], ...]]:
+    """The codes of all these cohorts, in order, and for each cohort the number of the code of each diagnosis."""
+    own = [coded(cohort) for cohort in cohorts]
+    codes = np.unique(np.concatenate([distinct for _, distinct in own]))
+    return codes, tuple(np.searchsorted(codes, distinct)[which] for which, distinct in own)
 
 
 def code_counts(real: Cohort, synthetic: Cohort) -> tuple[Int[ndarray, " V"], Int[ndarray, " V"]]:
@@ -98,19 +110,14 @@ def visits_per_patient(cohort: Cohort) -> Int[ndarray, " P"]:
 
 def codes_per_visit(cohort: Cohort) -> Int[ndarray, " N"]:
     """How many distinct codes each visit has."""
-    which, distinct = pd.factorize(cohort.diagnoses["code"])
+    which, distinct = coded(cohort)
     return np.diff(matrix(cohort, which, len(distinct)).indptr)
 
 
-def _shared(*codes: pd.Series) -> tuple[Int[ndarray, " R"], ndarray]:
-    """The column of each code of all these, and the codes of the columns, in order."""
-    which, distinct = pd.factorize(pd.concat(codes, ignore_index=True), sort=True)
-    return which, np.asarray(distinct, dtype=object)
-
-
-def _of_patients(cohort: Cohort, rows: pd.DataFrame, codes: ndarray) -> sparse.csr_array:
-    which, distinct = pd.factorize(rows["code"])
-    column = pd.Index(codes, dtype=object).get_indexer(np.asarray(distinct, dtype=object))[which]
-    owner = np.searchsorted(cohort.patients["patient_id"], rows["patient_id"])
+def _of_patients(cohort: Cohort, rows: Int[ndarray, " r"], codes: ndarray) -> sparse.csr_array:
+    """Of these diagnoses alone."""
+    which, distinct = coded(cohort)
+    column = pd.Index(codes, dtype=object).get_indexer(distinct)[which[rows]]
+    owner = np.searchsorted(cohort.patients["patient_id"], cohort.diagnoses["patient_id"].to_numpy()[rows])
     known = column >= 0
     return indicator(owner[known], column[known], (len(cohort), len(codes)), np.int64)

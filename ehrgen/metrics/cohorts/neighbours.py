@@ -7,17 +7,19 @@ E elements.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Self
 
 import numpy as np
-import pandas as pd
 from jaxtyping import Float, Int
 from numpy import ndarray
 from scipy import sparse
 
 from ehrgen.data.cohort import AGE_BRACKETS, Cohort, age_bracket
 from ehrgen.data.indicator import indicator, membership
+from ehrgen.metrics.cohorts import incidence
 from ehrgen.metrics.cohorts.cache import remembered
+from ehrgen.metrics.cohorts.handed_on import of_real_patients
 from ehrgen.metrics.cohorts.overlaps import Overlaps
 
 BANDWIDTH = 0.1  # of the density: a twin counts as much as 22,000 patients who share nothing
@@ -27,11 +29,8 @@ GRID = 2.0**20  # weights are whole multiples of 1 / GRID: sums are exact, whate
 @remembered
 def elements(*cohorts: Cohort) -> tuple[sparse.csr_array, ...]:
     """One 0/1 matrix [P, E] a cohort, with the same columns: F, M, the age brackets, then codes in order."""
-    codes = pd.concat([cohort.diagnoses["code"] for cohort in cohorts], ignore_index=True)
-    which, distinct = pd.factorize(codes, sort=True)
-    bounds = np.cumsum([0, *(len(cohort.diagnoses) for cohort in cohorts)])
-    parts = zip(cohorts, bounds[:-1], bounds[1:], strict=True)
-    return tuple(_sets(cohort, which[first:last], len(distinct)) for cohort, first, last in parts)
+    codes, places = incidence.columns(*cohorts)
+    return tuple(_sets(cohort, place, len(codes)) for cohort, place in zip(cohorts, places, strict=True))
 
 
 def _sets(cohort: Cohort, code: ndarray, codes: int) -> sparse.csr_array:
@@ -58,6 +57,31 @@ class Nearness:
 
     distance: Float[ndarray, " P"]
     density: Float[ndarray, " P"]
+
+
+def near(patients: Cohort, others: Cohort) -> Nearness:
+    """How near the others are to each patient; to a patient of one cohort, their equal in another one is near."""
+    return Nearness(*_near(patients, others))
+
+
+def among(patients: Cohort) -> Nearness:
+    """How near the others of their own cohort are to each patient."""
+    return Nearness(*_among(patients))
+
+
+@partial(remembered, kept=6)  # one evaluation asks of three cohorts, each against each
+@of_real_patients
+def _near(patients: Cohort, others: Cohort) -> Float[ndarray, "2 P"]:
+    found = nearness(*elements(patients, others))
+    return np.stack([found.distance, found.density])
+
+
+@remembered
+@of_real_patients
+def _among(patients: Cohort) -> Float[ndarray, "2 P"]:
+    (own,) = elements(patients)
+    found = nearness(own, own, themselves=True)
+    return np.stack([found.distance, found.density])
 
 
 def nearness(queries: sparse.csr_array, references: sparse.csr_array, themselves: bool = False) -> Nearness:

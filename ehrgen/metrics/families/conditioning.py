@@ -5,13 +5,14 @@ visits, where the age is known. Axes: P patients, V codes.
 """
 
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 from scipy import sparse
 
 from ehrgen.data.cohort import AGE_BRACKETS, SEXES, Cohort
 from ehrgen.metrics.cohorts import fingerprints, incidence
 from ehrgen.metrics.cohorts.cache import remembered
+from ehrgen.metrics.cohorts.handed_on import of_real_patients
 from ehrgen.metrics.cohorts.subgroups import SUBGROUPS, bracket_of, sex_of, shares_by_subgroup, subgroup_of
 from ehrgen.metrics.statistics import agreement
 from ehrgen.metrics.statistics.naive_bayes import Probe
@@ -74,7 +75,7 @@ def sex_contrast(real: Cohort, synthetic: Cohort) -> float:
     if ours <= chance:
         raise NotJudged("the codes of real men and women differ no more than those of random halves")
     theirs, _ = _contrast(synthetic)
-    return theirs / ours
+    return float(theirs / ours)
 
 
 def _read(real: Cohort, synthetic: Cohort, train: Cohort, label, classes: int, what: str) -> float:
@@ -110,7 +111,8 @@ def _among(
 
 
 @remembered
-def _contrast(cohort: Cohort) -> tuple[float, float]:
+@of_real_patients
+def _contrast(cohort: Cohort) -> Float[ndarray, "2"]:
     """Divergence in bits between the sexes beyond its mean over random sexes, and the spread of the random ones.
 
     The patients are put into the order of their records first, so that the shuffles fall on the same ones.
@@ -125,4 +127,4 @@ def _contrast(cohort: Cohort) -> tuple[float, float]:
     male = codes[order].T @ sides
     female = codes.sum(axis=0)[:, None] - male
     actual, *by_chance = (agreement.jensen_shannon(*pair) for pair in zip(male.T, female.T, strict=True))
-    return actual - float(np.mean(by_chance)), 2 * float(np.std(by_chance))
+    return np.array([actual - np.mean(by_chance), 2 * np.std(by_chance)])

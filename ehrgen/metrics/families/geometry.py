@@ -13,6 +13,7 @@ from ehrgen.data.cohort import Cohort
 from ehrgen.metrics.cohorts import fingerprints
 from ehrgen.metrics.cohorts.cache import remembered
 from ehrgen.metrics.cohorts.embedding import DIGITS, median_distance, points, rounded, squared_distances, tiles
+from ehrgen.metrics.cohorts.handed_on import of_real_patients
 from ehrgen.metrics.table.suite import NotJudged
 
 NEIGHBOURS = 5
@@ -183,11 +184,13 @@ def permutation_p(kernel: Float[ndarray, "N N"]) -> float:
 
 
 @remembered
+@of_real_patients
 def _radii(train: Cohort, cohort: Cohort) -> Float[ndarray, " P"]:
     return radii(points(train, cohort))
 
 
 @remembered
+@of_real_patients
 def _kernel_within(train: Cohort, cohort: Cohort) -> float:
     return _mean_kernel_within(points(train, cohort), median_distance(train))
 

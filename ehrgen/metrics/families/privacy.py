@@ -15,6 +15,7 @@ from ehrgen.data.cohort import Cohort
 from ehrgen.data.disclosure import SMALLEST_SHOWN
 from ehrgen.metrics.cohorts import fingerprints, neighbours
 from ehrgen.metrics.cohorts.cache import remembered
+from ehrgen.metrics.cohorts.handed_on import of_real_patients
 from ehrgen.metrics.cohorts.neighbours import Nearness
 from ehrgen.metrics.statistics import attribute_attack, ranking
 from ehrgen.metrics.table.suite import NotJudged
@@ -124,7 +125,14 @@ def attribute_inference(heldout: Cohort, synthetic: Cohort, train: Cohort) -> fl
     if with_any < SMALLEST_SHOWN:
         common = f"a code beyond the {attribute_attack.COMMON} commonest"
         raise NotJudged(f"suppressed: fewer than {SMALLEST_SHOWN} training patients have {common}")
-    return attribute_attack.f1(trained, synthetics, hidden) - attribute_attack.f1(trained, held, hidden)
+    return attribute_attack.f1(trained, synthetics, hidden) - _learnt_of_held_out(heldout, train)
+
+
+@of_real_patients
+def _learnt_of_held_out(heldout: Cohort, train: Cohort) -> float:
+    """F1 with which the nearest held-out patient gives away a training patient's rare codes."""
+    held, trained = neighbours.elements(heldout, train)
+    return attribute_attack.f1(trained, held, attribute_attack.hidden(held, trained))
 
 
 def memorised_records(heldout: Cohort, synthetic: Cohort, train: Cohort) -> float:
@@ -174,13 +182,9 @@ class _Nearness:
 
 @remembered
 def _nearness(heldout: Cohort, synthetic: Cohort, train: Cohort) -> _Nearness:
-    sets = dict(zip(("heldout", "synthetic", "train"), neighbours.elements(heldout, synthetic, train), strict=True))
-    near = {}
-    for first, second in permutations(sets, 2):
-        near[f"{first}_to_{second}"] = neighbours.nearness(sets[first], sets[second])
-    for kind, own in sets.items():
-        near[f"among_{kind}"] = neighbours.nearness(own, own, themselves=True)
-    return _Nearness(**near)
+    cohorts = {"heldout": heldout, "synthetic": synthetic, "train": train}
+    near = {f"{a}_to_{b}": neighbours.near(cohorts[a], cohorts[b]) for a, b in permutations(cohorts, 2)}
+    return _Nearness(**near, **{f"among_{kind}": neighbours.among(own) for kind, own in cohorts.items()})
 
 
 def _by_distance(heldout: Cohort, synthetic: Cohort, train: Cohort) -> Attack:

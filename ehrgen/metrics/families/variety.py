@@ -11,6 +11,7 @@ from ehrgen.data.cohort import Cohort
 from ehrgen.data.icd9 import codes as icd9
 from ehrgen.metrics.cohorts import fingerprints, incidence
 from ehrgen.metrics.cohorts.cache import remembered
+from ehrgen.metrics.cohorts.handed_on import of_real_patients
 from ehrgen.metrics.statistics import rarefaction
 from ehrgen.metrics.table.suite import NotJudged
 
@@ -134,6 +135,7 @@ def _subset(cohort: Cohort):
 
 
 @remembered
+@of_real_patients
 def _jaccard(cohort: Cohort) -> Float[ndarray, "n n"]:
     """Codes in common over codes of either, between the patients of the subset."""
     patients = _subset(cohort)
@@ -142,6 +144,7 @@ def _jaccard(cohort: Cohort) -> Float[ndarray, "n n"]:
 
 
 @remembered
+@of_real_patients
 def _vendi_score(cohort: Cohort) -> float:
     share = np.linalg.eigvalsh(_jaccard(cohort) / len(_jaccard(cohort)))
     share = share[share > 1e-12]

@@ -23,6 +23,7 @@ from ehrgen.data.cohort import Cohort
 from ehrgen.data.icd9 import codes as icd9
 from ehrgen.metrics.cohorts import fingerprints, incidence
 from ehrgen.metrics.cohorts.cache import remembered
+from ehrgen.metrics.cohorts.handed_on import of_real_patients
 
 # Multi-level CCS 7.1 (with 7.2.1 to 7.2.4), 3.2 and 7.2.11, at the level of ICD-9 categories.
 CONDITIONS = {
@@ -91,6 +92,7 @@ def models(kind: str, train: Cohort, reference: Cohort) -> tuple[tuple, ...]:
 
 
 @remembered
+@of_real_patients
 def scores(kind: str, train: Cohort, test: Cohort, reference: Cohort) -> tuple[Float[ndarray, "M N"], ...]:
     """For each question the log-odds that each model gives the test cases; no model gives all the same."""
     asked, fitted = questions(kind, test, reference), models(kind, train, reference)

@@ -21,8 +21,13 @@ REFERENCES = """\
 *memoriser* copies {train}, *independent_codes* draws codes one by one as often as in them, *latent_profiles* is a
 mixture fitted to them, *collapsed* repeats twenty of them, *markov* makes each visit from the one before."""
 SKILL = """\
-0 is independent codes, 1 is real patients: (score - independent) / (real - independent). Where the two nearly agree the
-metric tells little apart, and its skill is large either way."""
+0 is independent codes, 1 is real patients: (score - independent) / (real - independent).
+{told}"""
+TOLD_APART = """\
+Where the two are no further apart than other samples of real patients may be, the metric does not tell, and there is no
+skill."""
+PERHAPS = """\
+Where the two nearly agree the metric tells little apart, and its skill is large either way."""
 
 
 def score_md(judged: Judged, sides: Sides) -> str:
@@ -35,7 +40,7 @@ def score_md(judged: Judged, sides: Sides) -> str:
         legend(judged),
         numbers(judged, HEADLINE, [*judged.sets, FLOOR, *_there(judged, INDEPENDENT, MEMORISER)]),
         "## Skill",
-        SKILL,
+        SKILL.format(told=TOLD_APART if judged.half_widths else PERHAPS),
         skills(judged),
         "## All metrics",
         REFERENCES.format(train=learnt_from(sides)),
@@ -50,7 +55,7 @@ def score_md(judged: Judged, sides: Sides) -> str:
 
 def legend(judged: Judged) -> str:
     """How to read the numbers."""
-    return f"{LEGEND} {WIDTHS}" if judged.half_widths else LEGEND
+    return f"{LEGEND}\n{WIDTHS}" if judged.half_widths else LEGEND
 
 
 def learnt_from(sides: Sides) -> str:
@@ -103,9 +108,9 @@ def as_good(judged: Judged, owner: str, metric: str) -> bool:
 
 
 def skills(judged: Judged) -> str:
-    """The skill of each set in the headline metrics."""
+    """The skill of each set in the headline metrics that tell independent codes from real patients."""
     anchors = {FLOOR: judged.floor.metrics, **{name: one.metrics for name, one in judged.generators.items()}}
-    unfit = caveats.blind(judged.floor)
+    unfit = {*caveats.blind(judged.floor), *(name for name in METRICS if not tells(judged, name))}
     found = {
         name: skill({key: Estimate(one, None, 1) for key, one in scores.metrics.items() if key not in unfit}, anchors)
         for name, scores in judged.sets.items()
@@ -115,7 +120,15 @@ def skills(judged: Judged) -> str:
         for metric in HEADLINE
         if any(metric in one for one in found.values())
     ]
-    return table(["", *found], rows) if rows else "Needs independent codes and real patients."
+    return table(["", *found], rows) if rows else "No metric tells independent codes from real patients here."
+
+
+def tells(judged: Judged, metric: str) -> bool:
+    """Whether independent codes and real patients differ by more than the half-width of the latter, where it is known."""
+    width = judged.half_widths.get(FLOOR, {}).get(metric)
+    known = [judged.floor, *(judged.generators[name] for name in _there(judged, INDEPENDENT))]
+    both = [scores.metrics[metric] for scores in known if metric in scores.metrics]
+    return width is None or len(both) < 2 or abs(both[0] - both[1]) > width
 
 
 def unjudged(judged: Judged) -> list[str]:

@@ -1,5 +1,6 @@
 """One judgement of small sets, looked at from all sides."""
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -75,12 +76,23 @@ def test_the_table_has_every_family_that_was_judged_and_every_set():
         "A remark.",
         "### Privacy",
         "### Collapse",
-        "| good",
+        " good | ",
         "*memoriser* copies the training",
         "**real**: some",
     ):
         assert part in text, part
     assert "### Truth" not in text and "no exact truth" in text
+
+
+def test_there_is_no_skill_where_independent_codes_are_as_real_patients():
+    found = judged()
+    floor, independent = found.floor.metrics["coverage"], found.generators["independent_codes"].metrics["coverage"]
+    apart = abs(floor - independent)
+    for width, shown in ((apart * 1.01, False), (apart * 0.99, True)):
+        widths = {**found.half_widths, FLOOR: {**found.half_widths[FLOOR], "coverage": width}}
+        text = markdown.skills(replace(found, half_widths=widths))
+        assert ("coverage" in text) is shown
+    assert "coverage" in markdown.skills(judged(quick=True)), "without half-widths nobody can tell"
 
 
 def test_the_page_needs_nothing_else_and_shows_every_set():

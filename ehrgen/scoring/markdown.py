@@ -124,7 +124,7 @@ def skills(judged: Judged) -> str:
 
 
 def tells(judged: Judged, metric: str) -> bool:
-    """Whether independent codes and real patients differ by more than the half-width of the latter, where it is known."""
+    """Whether independent codes and real patients differ by more than the half-width of the latter, where known."""
     width = judged.half_widths.get(FLOOR, {}).get(metric)
     known = [judged.floor, *(judged.generators[name] for name in _there(judged, INDEPENDENT))]
     both = [scores.metrics[metric] for scores in known if metric in scores.metrics]

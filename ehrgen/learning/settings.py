@@ -25,9 +25,12 @@ class ModelSettings(Settings):
     prompt_decoder: bool
     prompt_output: bool
     visit_output: bool
+    visit_code_output: bool
     visit_output_std: float = Field(gt=0)
     held_output: bool
     history_output: bool
+    length_output: bool
+    demographic_output: bool
     encoder_input: Literal["prompt", "corrupted", "record"]
     corruption: float = Field(ge=0, le=1)
     hierarchy: Literal["factored", "flat", "category"]
@@ -49,7 +52,7 @@ class ModelSettings(Settings):
     @property
     def direct(self) -> bool:
         """Whether anything reaches the logits directly."""
-        return self.held_output or self.history_output
+        return self.held_output or self.history_output or self.length_output or self.demographic_output
 
 
 WEIGHTS = ("lm", "age", "sex", "cooccur", "age_matching", "diversity")
@@ -144,6 +147,7 @@ class TrainSettings(Settings):
     weight_decay: float = Field(ge=0, le=1_000)
     code_prior: float | None = Field(gt=0)
     category_prior: float | None = Field(gt=0)
+    table_rate: float = Field(gt=0)
     clip: float = Field(gt=0)
     order: Literal["position", "frequency", "shuffled"]
     mask_repeats: bool

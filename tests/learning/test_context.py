@@ -41,6 +41,7 @@ def test_the_status_of_every_symbol_and_class_as_in_loops(records: list[Record])
     context = Context.of_batch(batch, symbols, None, None)
     before = visits_before(batch)
     assert context.has_past.tolist() == [bool(visits) for visits in before]
+    assert context.number.tolist() == [len(visits) for visits in before]
     if context.past is None:
         return
     position = torch.arange(len(before)).repeat_interleave(symbols)
@@ -61,13 +62,13 @@ def test_of_first_visits_there_is_no_past():
     assert Context.of_batch(batch, 10, None, None).past is None
     nothing = torch.zeros(2, 10, dtype=torch.bool)
     none = nothing.nonzero(as_tuple=True)
-    assert Context.of_open(none, nothing, nothing, None, None).past is None
+    assert Context.of_open(none, nothing, nothing, torch.zeros(2, dtype=torch.long), None, None).past is None
 
 
 def test_a_history_being_written_knows_what_a_written_one_does():
     last = torch.tensor([[0, 0, 1, 0, 1], [0, 0, 0, 0, 0], [0, 0, 0, 0, 1]], dtype=torch.bool)
     earlier = torch.tensor([[0, 0, 0, 1, 1], [0, 0, 0, 0, 0], [0, 0, 0, 0, 0]], dtype=torch.bool)
-    context = Context.of_open(last.nonzero(as_tuple=True), last, earlier, None, None)
+    context = Context.of_open(last.nonzero(as_tuple=True), last, earlier, torch.tensor([2, 0, 1]), None, None)
     assert context.has_past.tolist() == [True, False, True]
     row = torch.arange(3).repeat_interleave(5)
     assert context.past is not None

@@ -15,7 +15,7 @@ from ehrgen.learning.model.started import Started
 from tests.support.sequences import from_records, sequences_of, tiny
 from tests.support.training import batch_of, stirred, untrained
 
-SWITCHES = ("held_output", "history_output")
+SWITCHES = ("held_output", "history_output", "length_output", "demographic_output")
 
 
 def two_visits() -> Sequences:
@@ -38,6 +38,10 @@ def test_a_held_category_is_moved_and_no_other():
 
 def test_categories_of_the_visit_before_are_moved_and_no_other():
     assert moved(two_visits(), "history_output") == [set(), set(), {3}, {3}, set(), set(), set()]
+
+
+def test_the_ends_are_moved_and_no_code():
+    assert moved(two_visits(), "length_output") == [{0, 1}] * 7
 
 
 @pytest.mark.parametrize("one", SWITCHES)
@@ -78,11 +82,14 @@ def test_a_start_is_read_without_ones_own_fold_and_does_not_learn():
     assert [name for name, _ in table.named_parameters()] == ["learned"]
 
 
-@pytest.mark.parametrize("name", ["held", "class_history", "symbol_history"])
+@pytest.mark.parametrize(
+    "name", ["held", "class_history", "symbol_history", "visit_ends", "history_ends", "class_group", "symbol_group"]
+)
 def test_what_is_learned_is_reached_by_the_language_model(name: str):
     model: PromptBart = untrained()
     batch = batch_of(tiny())
     model(batch).target_log_prob.sum().backward()
     learned: Any = getattr(model.direct, name).learned
     assert learned.grad.abs().sum() > 0
-    assert not learned.grad.view(-1)[:SPECIAL_CLASSES].any()
+    if name in ("held", "class_history", "symbol_history"):
+        assert not learned.grad[:SPECIAL_CLASSES].any()

@@ -18,14 +18,14 @@ def readout(**switches: bool) -> Readout:
 
 
 def test_switched_off_it_passes_states_on():
-    off = readout(prompt_output=False, visit_output=False)
+    off = readout(prompt_output=False, visit_output=False, visit_code_output=False)
     assert not list(off.parameters())
     assert off.patients(torch.ones(4), torch.zeros(4, dtype=torch.long)) is None
     assert off(STATES, None, AT, SYMBOL) is STATES
 
 
 def test_demographics_start_at_nothing_and_then_tell_patients_apart():
-    on = readout(visit_output=False)
+    on = readout(visit_output=False, visit_code_output=False)
     age, sex = torch.tensor([1.0, 70.0, 70.0, 70.0]), torch.tensor([0, 0, 1, 1])
     assert on.patients(age, None) is None
     torch.testing.assert_close(on(STATES, on.patients(age, sex), AT, SYMBOL), STATES)
@@ -37,8 +37,14 @@ def test_demographics_start_at_nothing_and_then_tell_patients_apart():
 
 
 def test_each_held_code_adds_the_vector_of_its_category():
-    on = readout(prompt_output=False)
+    on = readout(prompt_output=False, visit_code_output=False)
     classes = torch.from_numpy(tiny().vocabulary.symbol_class)[SYMBOL].long()
     by_hand = one_hot(AT, 4).float().T @ on.visit.weight[classes]
     torch.testing.assert_close(on(STATES, None, AT, SYMBOL), STATES + by_hand)
     torch.testing.assert_close(on(STATES, None, NOTHING, NOTHING), STATES)
+
+
+def test_each_held_code_adds_a_vector_of_its_own():
+    on = readout(prompt_output=False, visit_output=False)
+    by_hand = one_hot(AT, 4).float().T @ on.visit_code.weight[SYMBOL]
+    torch.testing.assert_close(on(STATES, None, AT, SYMBOL), STATES + by_hand)

@@ -71,3 +71,15 @@ def test_each_fold_is_left_out_of_its_own_start():
     whole = starts.held(Counts.of(training))
     assert model.direct.held is not None
     assert model.direct.held.start[FOLDS].tolist() == pytest.approx(whole.tolist(), rel=1e-5)
+
+
+def test_visits_end_where_those_of_training_did():
+    """Of 80 visits 40 end after one code and 40 after three, none after two; half of the patients come once."""
+    sequences = repeated([["4019"], ["486", "25000", "4280"]], [["4019"]], [["486", "25000", "4280"]], times=20)
+    counts = Counts.of(sequences)
+    (of_codes, of_later), of_visits = starts.visit_ends(counts), starts.history_ends(counts)
+    assert of_later[1] < -1 < 1 < of_later[3]
+    assert of_codes[0] < of_codes[1] > of_codes[2] and of_codes[2] < -1
+    assert of_codes[3] > 1  # whoever has three codes has no more
+    assert of_visits[0] < of_visits[1]
+    assert np.isfinite(of_codes).all() and np.isfinite(of_visits).all()

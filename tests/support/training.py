@@ -45,9 +45,12 @@ MODEL = {
     "prompt_decoder": True,
     "prompt_output": True,
     "visit_output": True,
+    "visit_code_output": True,
     "visit_output_std": 0.02,
     "held_output": True,
     "history_output": True,
+    "length_output": True,
+    "demographic_output": True,
     "encoder_input": "prompt",
     "corruption": 0.5,
     "hierarchy": "factored",
@@ -77,6 +80,7 @@ TRAIN = {
     "weight_decay": 0.01,
     "code_prior": 0.3,
     "category_prior": 0.3,
+    "table_rate": 1.0,
     "clip": 1.0,
     "order": "shuffled",
     "mask_repeats": True,
@@ -134,8 +138,8 @@ def untrained(seed: int = 0, vocabulary: Vocabulary | None = None, **changes: An
     model = PromptBart(settings.model, vocabulary or tiny().vocabulary, 64, settings.loss.sex_pool)
     of_classes = model.distribution.logits if settings.model.hierarchy == "flat" else model.distribution.class_logits
     with torch.no_grad():
-        for parameter in model.parameters():
-            if parameter.ndim > 1:
+        for name, parameter in model.named_parameters():
+            if parameter.ndim > 1 and name != "distribution.within_weight":
                 parameter.mul_(4)
         if model.readout.prompt is not None:
             for last in (model.readout.prompt.age[-1], model.readout.prompt.sex[-1]):

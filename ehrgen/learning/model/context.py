@@ -73,6 +73,8 @@ class Context:
 
     visit: Int[Tensor, " N"]
     patient: Int[Tensor, " N"]
+    number: Int[Tensor, " N"]
+    """Of the visit within its patient, from 0."""
     has_past: Bool[Tensor, " N"]
     used_at: Int[Tensor, " J"]
     used_symbol: Int[Tensor, " J"]
@@ -98,13 +100,14 @@ class Context:
         opening = (tokens < FIRST_CODE).nonzero().squeeze(1)
         patient_of_visit = patient[opening]
         first_of_patient = torch.searchsorted(patient_of_visit, patient_of_visit)
-        later = torch.arange(len(opening), device=tokens.device) > first_of_patient
+        number = torch.arange(len(opening), device=tokens.device) - first_of_patient
+        later = number > 0
         code = (tokens >= FIRST_CODE).nonzero().squeeze(1)
         past = None
         if bool(later.any()):
             past = _past(visit[code], patient[code], tokens[code] - FIRST_SYMBOL, later, patient_of_visit, symbols)
         fold = folds(tokens[code], patient[code], len(batch.inputs)) if training else None
-        return cls(visit, patient, later[visit], batch.used_at, batch.used_symbol, age, sex, fold, past)
+        return cls(visit, patient, number[visit], later[visit], batch.used_at, batch.used_symbol, age, sex, fold, past)
 
     @classmethod
     def of_open(
@@ -112,10 +115,15 @@ class Context:
         used: tuple[Int[Tensor, " J"], Int[Tensor, " J"]],
         last: Bool[Tensor, "B S"],
         earlier: Bool[Tensor, "B S"],
+        number: Int[Tensor, " B"],
         age: Float[Tensor, " B"] | None,
         sex: Int[Tensor, " B"] | None,
     ) -> Self:
-        """That of histories being written, a position each: what the open visit, the last and earlier ones hold."""
+        """That of histories being written, a position each: what the open visit, the last and earlier ones hold.
+
+        Args:
+            number: Of the open visit, from 0.
+        """
         row = torch.arange(len(last), device=last.device)
         has_past, past = last.any(1), None
         if bool(has_past.any()):
@@ -126,7 +134,7 @@ class Context:
             )
             first_visit = any_row - 1 - earlier[any_row, of_any].long()
             past = Past(last_row * symbols + of_last, any_row * symbols + of_any, first_visit, symbols)
-        return cls(row, row, has_past, *used, age, sex, None, past)
+        return cls(row, row, number, has_past, *used, age, sex, None, past)
 
 
 def folds(tokens: Int[Tensor, " C"], patient: Int[Tensor, " C"], patients: int) -> Int[Tensor, " B"]:

@@ -1,4 +1,4 @@
-"""What reaches the logits without a detour through the states: what the visit and the visits before it hold.
+"""What reaches the logits without a detour through the states: what the visit and those before it hold.
 
 It reaches them through attention too, but blurred: 64 numbers do not say which of 900 categories are taken. Each number
 here is one of a category or a code, and starts at what the training split says (`training.starts`).
@@ -12,16 +12,24 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from ehrgen.data.sequences.vocabulary import Vocabulary
+from ehrgen.data.cohort import SEXES
+from ehrgen.data.sequences.vocabulary import SPECIAL_CLASSES, Vocabulary
 from ehrgen.learning.model.context import Context, Past
 from ehrgen.learning.model.started import Started
 from ehrgen.learning.settings import ModelSettings
+
+MOST_CODES, MOST_VISITS = 60, 20
+"""Longer visits and histories end as readily as these."""
+AGE_GROUPS = 24
+"""With about equally many training patients, but that no group holds an age that is one of its own."""
 
 
 class DirectOutput(nn.Module):
     """The terms that the settings ask for, added to logits of classes and of symbols within them."""
 
     symbol_class: Int[Tensor, " S"]
+    age_edges: Float[Tensor, " edges"]
+    """Ages at which the second and every later age group begins."""
 
     def __init__(self, settings: ModelSettings, vocabulary: Vocabulary) -> None:
         super().__init__()
@@ -30,6 +38,13 @@ class DirectOutput(nn.Module):
         self.held = Started(self.classes) if settings.held_output else None
         self.class_history = Started(2 * self.classes) if settings.history_output else None
         self.symbol_history = Started(2 * self.symbols) if settings.history_output else None
+        groups, on = len(SEXES) + AGE_GROUPS, settings.demographic_output
+        self.class_group = Started(groups * self.classes) if on else None
+        self.symbol_group = Started(groups * self.symbols) if on else None
+        if on:
+            self.register_buffer("age_edges", torch.full((AGE_GROUPS - 1,), torch.inf))
+        self.visit_ends = Started(2 * (MOST_CODES + 1)) if settings.length_output else None
+        self.history_ends = Started(MOST_VISITS + 1) if settings.length_output else None
 
     def at(self, context: Context) -> "Direct":
         """What it adds at these positions."""
@@ -49,6 +64,13 @@ class Direct:
             logits = self._with_history(logits, self.context.past, self.output.class_history)
         if self.output.held is not None:
             logits = self._with_held(logits, self.output.held)
+        if self.output.class_group is not None and (groups := self._groups()) is not None:
+            columns = torch.arange(logits.shape[1], device=logits.device)
+            fold = None if self.context.fold is None else self.context.fold[:, None]
+            terms = [self.output.class_group(group[:, None] * len(columns) + columns, fold) for group in groups]
+            logits = logits + sum(terms)[self.context.patient]
+        if self.output.visit_ends is not None and self.output.history_ends is not None:
+            logits = self._with_ends(logits, self.output.visit_ends, self.output.history_ends)
         return logits
 
     def on_symbols(
@@ -56,6 +78,11 @@ class Direct:
     ) -> Float[Tensor, " R"]:
         """Logits of these symbols within their class, with the terms of each symbol."""
         context, history = self.context, self.output.symbol_history
+        if self.output.symbol_group is not None and (groups := self._groups()) is not None:
+            patient = context.patient[position]
+            for group in groups:
+                index = group[patient] * self.output.symbols + symbol
+                logits = logits + self.output.symbol_group(index, self._fold(patient))
         if history is None or context.past is None:
             return logits
         reads = context.has_past[position].nonzero().squeeze(1)
@@ -72,6 +99,13 @@ class Direct:
         position = torch.arange(positions, device=logits.device).repeat_interleave(symbols)
         symbol = torch.arange(symbols, device=logits.device).repeat(positions)
         return self.on_symbols(logits.flatten(), position, symbol).view_as(logits)
+
+    def _groups(self) -> tuple[Int[Tensor, " B"], Int[Tensor, " B"]] | None:
+        """Of each patient the number of its sex, and that of its age group, which come after the sexes."""
+        if self.context.age is None or self.context.sex is None:
+            return None
+        age = torch.bucketize(self.context.age, self.output.age_edges, right=True)
+        return self.context.sex, len(SEXES) + age
 
     def _with_history(self, logits: Float[Tensor, "N K"], past: Past, history: Started) -> Float[Tensor, "N K"]:
         """Plus what classes of earlier visits get; the same at all positions of a visit."""
@@ -93,6 +127,18 @@ class Direct:
         place = (context.used_at * classes + self.output.symbol_class[context.used_symbol]).unique()
         numbers = held(place % classes, self._fold(context.patient[place // classes]))
         return logits.flatten().index_add(0, place, numbers).view_as(logits)
+
+    def _with_ends(
+        self, logits: Float[Tensor, "N K"], visit_ends: Started, history_ends: Started
+    ) -> Float[Tensor, "N K"]:
+        """Plus what `<visit>` and `<eos>` get, both by the codes of the visit so far, <eos> by visits too."""
+        context = self.context
+        held = torch.bincount(context.used_at, minlength=len(logits)).clamp(max=MOST_CODES)
+        fold = self._fold(context.patient)
+        either = visit_ends(held + (MOST_CODES + 1) * context.has_past, fold)
+        last = history_ends(context.number.clamp(max=MOST_VISITS), fold)
+        ends = torch.stack([either, either + last], dim=1)
+        return torch.cat([logits[:, :SPECIAL_CLASSES] + ends, logits[:, SPECIAL_CLASSES:]], dim=1)
 
     def _fold(self, patient: Int[Tensor, "..."]) -> Int[Tensor, "..."] | None:
         return None if self.context.fold is None else self.context.fold[patient]

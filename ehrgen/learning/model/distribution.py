@@ -30,7 +30,7 @@ class Factored(nn.Module):
         within_width = within_width or max(8, width // 2)
         self.class_logits = nn.Linear(width, self.tree.classes)
         self.within_states = nn.Linear(width, within_width)
-        self.within_weight = nn.Parameter(torch.randn(self.tree.symbols, within_width) * 0.02)
+        self.within_weight = nn.Parameter(torch.randn(self.tree.symbols, within_width) * 0.1)
         counts = torch.tensor([1.0, 1.0, *vocabulary.counts])
         of_class = torch.zeros(self.tree.classes).index_add_(0, self.tree.symbol_class, counts)
         self.within_bias = nn.Parameter(counts.log())

@@ -27,7 +27,7 @@ from ehrgen.learning.model.backbone import backbone
 from ehrgen.learning.model.class_tree import Forbidden
 from ehrgen.learning.model.context import Context
 from ehrgen.learning.model.direct_output import Direct, DirectOutput
-from ehrgen.learning.model.distribution import DISTRIBUTIONS, Factored, Flat
+from ehrgen.learning.model.distribution import DISTRIBUTIONS
 from ehrgen.learning.model.output import Output
 from ehrgen.learning.model.packing import Layout, Prefixed
 from ehrgen.learning.model.prompts import PROMPTS, CategoryVectors, Prompt
@@ -36,6 +36,14 @@ from ehrgen.learning.settings import ModelSettings
 
 FOLDER = "a PromptBart"
 """What the checksums of a model's folder are of."""
+
+CODE_TABLES = (
+    "bart.shared.weight",
+    "readout.visit_code.weight",
+    "distribution.within_weight",
+    "distribution.logits.weight",
+)
+CATEGORY_TABLES = ("category.vectors.weight", "readout.visit.weight", "distribution.class_logits.weight")
 
 
 class ModelError(ValueError):
@@ -156,22 +164,13 @@ class PromptBart(nn.Module):
         own = ("age_head.", "sex_head.", "readout.", "distribution.", "direct.")
         return [p for name, p in self.named_parameters() if not name.startswith(own)]
 
-    def tables(self) -> dict[str, list[Tensor]]:
+    def tables(self) -> dict[str, list[nn.Parameter]]:
         """The parameters that have a row a code, or a category, of which most are rare."""
-        of = self.distribution
-        codes: list[Tensor | None] = [self.bart.shared.weight]
-        categories: list[Tensor | None] = [None if self.category is None else self.category.vectors.weight]
-        categories.append(None if self.readout.visit is None else self.readout.visit.weight)
-        if isinstance(of, Flat):
-            codes.append(of.logits.weight)
-        else:
-            categories.append(of.class_logits.weight)
-        if isinstance(of, Factored):
-            codes.append(of.within_weight)
-        if self.direct is not None:
-            categories += self.direct.parameters()
-        every = {"codes": codes, "categories": categories}
-        return {kind: [table for table in tables if table is not None] for kind, tables in every.items()}
+        named = dict(self.named_parameters())
+        return {
+            "codes": [p for name, p in named.items() if name in CODE_TABLES],
+            "categories": [p for name, p in named.items() if name in CATEGORY_TABLES or name.startswith("direct.")],
+        }
 
     def _pooled(self, states: Float[Tensor, "L D"], prefixed: Prefixed, batch: Batch) -> Float[Tensor, "B D"]:
         """Mean state over code positions, or over every position, prompts included, as analysed."""

@@ -17,9 +17,11 @@ from ehrgen.learning.settings import ModelSettings
 
 
 class Readout(nn.Module):
-    """Decoder states plus a vector of demographics (`prompt_output`) and one a category held (`visit_output`).
+    """Decoder states plus a vector of demographics (`prompt_output`), one a category held (`visit_output`), one a code.
 
-    Demographics start at nothing. Of the categories' vectors `visit_output_std` is the first size: at 0.02, as small as
+    Without the code's own (`visit_code_output`) 40390 and 40391 say the same of what comes next.
+
+    Demographics start at nothing. Of the others `visit_output_std` is the first size: at 0.02, as small as
     the weights that read them, neither moves the other and epochs pass before categories attract each other.
     """
 
@@ -28,13 +30,16 @@ class Readout(nn.Module):
     def __init__(self, settings: ModelSettings, vocabulary: Vocabulary, width: int) -> None:
         super().__init__()
         self.register_buffer("symbol_class", torch.from_numpy(vocabulary.symbol_class).long(), persistent=False)
-        self.prompt = self.visit = None
+        self.prompt = self.visit = self.visit_code = None
         if settings.prompt_output:
             self.prompt = Prompt(settings.prompt_width, width)
             self.prompt.start_at_zero()
         if settings.visit_output:
             self.visit = nn.Embedding(len(vocabulary.class_size), width)
             nn.init.normal_(self.visit.weight, std=settings.visit_output_std)
+        if settings.visit_code_output:
+            self.visit_code = nn.Embedding(len(vocabulary.symbol_class), width)
+            nn.init.normal_(self.visit_code.weight, std=settings.visit_output_std)
 
     def patients(self, age: Float[Tensor, " B"] | None, sex: Int[Tensor, " B"] | None) -> Float[Tensor, "B D"] | None:
         """What demographics add to each state of a patient; None where there are none to read."""
@@ -52,6 +57,7 @@ class Readout(nn.Module):
         if of_patient is not None:
             states = states + of_patient.to(states.dtype)
         if self.visit is not None:
-            vectors = self.visit(self.symbol_class[used_symbol])
-            states = states.index_add(0, used_at, vectors.to(states.dtype))
+            states = states.index_add(0, used_at, self.visit(self.symbol_class[used_symbol]).to(states.dtype))
+        if self.visit_code is not None:
+            states = states.index_add(0, used_at, self.visit_code(used_symbol).to(states.dtype))
         return states

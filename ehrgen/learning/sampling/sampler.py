@@ -124,6 +124,8 @@ class _OpenHistories:
     last: Bool[Tensor, "B S"]
     earlier: Bool[Tensor, "B S"]
     """Symbols of the open visit, of the one before it, and of those before that."""
+    number: Int[Tensor, " B"]
+    """Of the open visit, from 0."""
     barred: Bool[Tensor, "B S"] | None
     of_patient: Float[Tensor, "B D"] | None
     prompts_read: bool = False
@@ -155,6 +157,7 @@ class _OpenHistories:
             used=nothing,
             last=nothing.clone(),
             earlier=nothing.clone(),
+            number=torch.zeros(len(people), dtype=torch.long, device=device),
             barred=barred,
             of_patient=model.readout.patients(age, sex),
         )
@@ -180,7 +183,9 @@ class _OpenHistories:
                 closed_at, closed_symbol = self._closed(settings.no_repeats).nonzero(as_tuple=True)
             direct = None
             if model.direct is not None:
-                open_ = Context.of_open((used_at, used_symbol), self.last, self.earlier, self.age, self.sex)
+                open_ = Context.of_open(
+                    (used_at, used_symbol), self.last, self.earlier, self.number, self.age, self.sex
+                )
                 direct = model.direct.at(open_)
             forbidden = Forbidden(closed_at, closed_symbol, self.token.squeeze(1) < FIRST_CODE)
             if is_plain(settings):
@@ -192,7 +197,7 @@ class _OpenHistories:
         if not bool(going.all()):
             index = going.nonzero().squeeze(1)
             self.cache.batch_select_indices(index)
-            for name in ("row", "age", "sex", "used", "last", "earlier", "barred", "of_patient"):
+            for name in ("row", "age", "sex", "used", "last", "earlier", "number", "barred", "of_patient"):
                 value = getattr(self, name)
                 setattr(self, name, None if value is None else value[index])
             self.encoded = (self.encoded[0][index], self.encoded[1][index])
@@ -201,6 +206,7 @@ class _OpenHistories:
         self.earlier[ended] |= self.last[ended]
         self.last[ended] = self.used[ended]
         self.used[ended] = False
+        self.number[ended] += 1
         code = (token >= FIRST_CODE).nonzero().squeeze(1)
         self.used[code, token[code] - FIRST_SYMBOL] = True
         return self

@@ -22,7 +22,7 @@ from ehrgen.learning.training.alarms import Alarms
 from ehrgen.learning.training.checkpoint import Checkpoint
 from ehrgen.learning.training.gradients import NoGradientError, Parameters, StepGradient
 from ehrgen.learning.training.history import Epoch, Row
-from ehrgen.learning.training.optimizer import adamw, learning_rate_factor
+from ehrgen.learning.training.optimizer import RATE, adamw, learning_rate_factor
 from ehrgen.learning.training.parts import whole_output
 from ehrgen.learning.training.probes import Probes
 from ehrgen.learning.training.schedules import Schedules
@@ -131,7 +131,9 @@ class Learner:
         """
         settings = self.recipe.train
         for group in self.optimizer.param_groups:
-            group["lr"] = settings.learning_rate * learning_rate_factor(step, self.total_steps, settings.warmup)
+            group["lr"] = (
+                group[RATE] * settings.learning_rate * learning_rate_factor(step, self.total_steps, settings.warmup)
+            )
         self.optimizer.zero_grad(set_to_none=True)
         weights = self.weights(step)
         losses = self.losses(batch)

@@ -12,6 +12,9 @@ BETAS = (0.9, 0.999)
 """The second moment has to remember the last patient with a rare code: at 0.98 it forgets within 50 steps, and the code
 is pushed down in full steps between its patients."""
 
+RATE = "rate"
+"""Key of a group of parameters: its learning rate over that of the step."""
+
 
 def adamw(model: PromptBart, settings: TrainSettings, positions: int) -> torch.optim.Adam:
     """The optimizer of a model; weight decay for matrices only, as is usual, and a prior for tables if there is one.
@@ -25,13 +28,20 @@ def adamw(model: PromptBart, settings: TrainSettings, positions: int) -> torch.o
     priors = {"codes": settings.code_prior, "categories": settings.category_prior}
     groups: list[dict[str, Any]] = []
     for kind, tables in model.tables().items():
+        group = {
+            "params": tables,
+            "weight_decay": 0.0,
+            RATE: settings.table_rate,
+        }
         if (deviation := priors[kind]) is not None:
-            decay = 1 / (deviation**2 * positions)
-            groups.append({"params": tables, "weight_decay": decay, "decoupled_weight_decay": False})
+            group |= {"weight_decay": 1 / (deviation**2 * positions), "decoupled_weight_decay": False}
+        if deviation is not None or settings.table_rate != 1:
+            groups.append(group)
     taken = {id(p) for group in groups for p in group["params"]}
     others = [p for p in model.parameters() if id(p) not in taken]
     matrices, vectors = [p for p in others if p.ndim > 1], [p for p in others if p.ndim <= 1]
-    groups += [{"params": matrices, "weight_decay": settings.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+    groups.append({"params": matrices, "weight_decay": settings.weight_decay, RATE: 1.0})
+    groups.append({"params": vectors, "weight_decay": 0.0, RATE: 1.0})
     # With decoupled decay Adam is AdamW. The class AdamW decouples every group again when a checkpoint is loaded.
     return torch.optim.Adam(
         groups, lr=settings.learning_rate, betas=BETAS, weight_decay=0.0, fused=True, decoupled_weight_decay=True

@@ -8,6 +8,7 @@ Axes: C codes of all visits, T transitions (a visit with one after it), K classe
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Self
 
 import numpy as np
@@ -15,12 +16,15 @@ import torch
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
+from ehrgen.data.cohort import SEXES
 from ehrgen.data.sequences.sequences import Sequences
 from ehrgen.data.sequences.vocabulary import EOS, FIRST_CODE, FIRST_SYMBOL, SPECIAL_CLASSES, Vocabulary
 from ehrgen.learning.model.context import FOLDS, folds
-from ehrgen.learning.model.direct_output import DirectOutput
+from ehrgen.learning.model.direct_output import AGE_GROUPS, MOST_CODES, MOST_VISITS, DirectOutput
 from ehrgen.learning.training.shrinkage import shrunken
 
+RARELY, TINY = 0.1, 1e-4
+"""Of what a group should have by its size: what hardly ever comes in it, and the least told apart from never."""
 SURE = 1e-3
 """No chance is taken for nearer to 0 or 1 than this, so that a start can be unlearned."""
 
@@ -30,6 +34,10 @@ def begin(direct: DirectOutput, training: Sequences) -> None:
     every = Counts.of(training)
     codes = torch.from_numpy(np.asarray(training.tokens)[every.at].astype(np.int64))
     fold = folds(codes, torch.from_numpy(every.patient), len(training)).numpy()
+    sex, age = np.asarray(training.sex).astype(np.int64), np.asarray(training.age)
+    if direct.class_group is not None:
+        direct.age_edges.copy_(torch.from_numpy(age_edges(age)))
+        age_group = torch.bucketize(torch.from_numpy(age), direct.age_edges, right=True).numpy()
     for number in range(FOLDS + 1):
         counts = every.among(fold[every.patient] != number)
         if direct.held is not None:
@@ -37,6 +45,14 @@ def begin(direct: DirectOutput, training: Sequences) -> None:
         if direct.class_history is not None and direct.symbol_history is not None:
             direct.class_history.begin(number, class_history(counts).ravel())
             direct.symbol_history.begin(number, symbol_history(counts).ravel())
+        if direct.class_group is not None and direct.symbol_group is not None:
+            of_groups = [demographics(counts, sex, len(SEXES)), demographics(counts, age_group, AGE_GROUPS)]
+            of_classes, of_symbols = (np.concatenate(parts) for parts in zip(*of_groups, strict=True))
+            direct.class_group.begin(number, of_classes.ravel())
+            direct.symbol_group.begin(number, of_symbols.ravel())
+        if direct.visit_ends is not None and direct.history_ends is not None:
+            direct.visit_ends.begin(number, visit_ends(counts).ravel())
+            direct.history_ends.begin(number, history_ends(counts))
 
 
 @dataclass(frozen=True)
@@ -128,6 +144,75 @@ def symbol_history(counts: Counts) -> Float[ndarray, "2 S"]:
         starts.append(np.where(trials.sum() > 0, _logit(chance) - _logit(share), 0))
     alone = counts.vocabulary.class_size[of_symbol] == 1
     return _codes_only(np.where(alone, 0, np.stack(starts)))
+
+
+def age_edges(age: Float[ndarray, " P"]) -> Float[ndarray, " edges"]:
+    """Where age groups begin, after the first: of about equally many patients each, an age of more a group of its own.
+
+    Example:
+        >>> age_edges(np.repeat([0.0, 1.0, 50.0, 51.0], [100, 1, 99, 99]))[:4].tolist()
+        [1.0, 50.0, 51.0, inf]
+    """
+    values, patients = np.unique(age, return_counts=True)
+    edges, filled, size = [], 0.0, len(age) / AGE_GROUPS
+    for value, here in zip(values[1:], pairwise(patients), strict=True):
+        before, own = here
+        filled += before
+        if own >= size or filled + own / 2 > size or before >= size:
+            edges.append(value)
+            filled = 0.0
+    return np.array([*edges, *[np.inf] * AGE_GROUPS], dtype=np.float32)[: AGE_GROUPS - 1]
+
+
+def demographics(
+    counts: Counts, group: Int[ndarray, " P"], groups: int
+) -> tuple[Float[ndarray, "G K"], Float[ndarray, "G S"]]:
+    """Log ratio of a group's share of a class to that of all codes, where below RARELY, and of a code to its class.
+
+    A class draws towards its block, the categories with its first two characters, a code towards its class. Between
+    classes all else is left to the states: what the visit holds tells of sex and age too, and would be counted twice.
+    """
+    here, of_symbol = group[counts.patient], counts.vocabulary.symbol_class
+    names = np.array(["", "", *counts.vocabulary.categories])
+    _, block = np.unique([name[:2] for name in names], return_inverse=True)
+
+    def table(row: Int[ndarray, " C"], rows: int) -> Float[ndarray, "rows G"]:
+        return np.bincount(row * groups + here, minlength=rows * groups).reshape(rows, groups).astype(np.float64)
+
+    of_classes = table(counts.symbol_class, counts.classes)
+    overall = np.maximum(of_classes.sum(axis=0), 1) / len(here)
+    blocks = int(block.max()) + 1
+    of_blocks = shrunken(table(block[counts.symbol_class], blocks), np.tile(overall, (blocks, 1)))
+    in_class = shrunken(of_classes, of_blocks[block])
+    in_symbol = shrunken(table(counts.symbol, counts.symbols), in_class[of_symbol])
+    ratio = np.log(np.maximum(in_class, TINY) / overall)
+    own = np.log(np.maximum(in_symbol, TINY) / np.maximum(in_class[of_symbol], TINY))
+    return _codes_only(np.where(ratio < np.log(RARELY), ratio, 0).T), _codes_only(own.T)
+
+
+def visit_ends(counts: Counts) -> Float[ndarray, "2 M"]:
+    """Log odds that no code follows the m-th, to those after any, for m from 0: of first visits, and of later ones."""
+    _, at, codes = np.unique(counts.visit, return_index=True, return_counts=True)
+    patient = counts.patient[at]
+    later = np.append(False, patient[1:] == patient[:-1])
+    every = _hazard(codes, MOST_CODES + 1)
+    return np.stack([_hazard(codes[which], MOST_CODES + 1) if which.any() else every for which in (~later, later)])
+
+
+def history_ends(counts: Counts) -> Float[ndarray, " M"]:
+    """The same for visits: that none follows the visit of this number, from 0 to MOST_VISITS."""
+    patient = np.unique(np.stack([counts.patient, counts.visit]), axis=1)[0]
+    return _hazard(np.unique(patient, return_counts=True)[1] - 1, MOST_VISITS + 1)
+
+
+def _hazard(ends: Int[ndarray, " X"], places: int) -> Float[ndarray, " M"]:
+    """Log odds of ending at each place, for who gets there, to those at any; alike where only one in 100 gets."""
+    ended = np.bincount(np.minimum(ends, places - 1), minlength=places)
+    there = np.cumsum(ended[::-1])[::-1]
+    far = there < there[0] / 100
+    ended, there = (np.where(far, part[far].sum(), part) for part in (ended, there))
+    usual = ended.sum() / there.sum()
+    return _logit(_chance(ended, there, np.full(places, usual))) - _logit(usual)
 
 
 @dataclass(frozen=True)

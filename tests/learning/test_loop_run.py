@@ -71,7 +71,7 @@ def test_accumulation_takes_the_same_steps(weighting: str, tmp_path: Path):
             assert getattr(again, name) == wanted, name
     for name, wanted in model.named_parameters():
         if not name.endswith("k_proj.bias"):  # without a gradient under softmax, so that rounding alone moves it
-            assert_close(other.get_parameter(name), wanted, rtol=1e-5, atol=5e-6, msg=name)
+            assert_close(other.get_parameter(name), wanted, rtol=1e-5, atol=5e-5)  # of steps of 1e-2
 
 
 def test_history_has_a_row_an_epoch_and_objective(tmp_path: Path):

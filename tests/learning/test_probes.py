@@ -151,7 +151,9 @@ def test_a_model_that_sees_no_code_leaks():
 
 
 def test_a_model_that_sees_no_prompt_does_not():
-    honest = strongly_labelled(epochs=8, prompt_encoder=False, prompt_decoder=False, prompt_output=False)
+    honest = strongly_labelled(
+        epochs=8, prompt_encoder=False, prompt_decoder=False, prompt_output=False, demographic_output=False
+    )
     facts = trained(honest, 8)
     for name, probed in facts.items():
         assert probed["value_prompts_shuffled"] == pytest.approx(probed["validation_value"], rel=1e-5)

@@ -211,8 +211,8 @@ def _hazard(ends: Int[ndarray, " X"], places: int) -> Float[ndarray, " M"]:
     there = np.cumsum(ended[::-1])[::-1]
     far = there < there[0] / 100
     ended, there = (np.where(far, part[far].sum(), part) for part in (ended, there))
-    usual = ended.sum() / there.sum()
-    return _logit(_chance(ended, there, np.full(places, usual))) - _logit(usual)
+    usual = np.full(places, ended.sum() / there.sum())
+    return np.asarray(_logit(_chance(ended, there, usual)) - _logit(usual))
 
 
 @dataclass(frozen=True)
@@ -263,7 +263,7 @@ def _rate(chance: Float[ndarray, "..."]) -> Float[ndarray, "..."]:
     return np.log(-np.log1p(-np.clip(chance, SURE / 10, 1 - SURE)))
 
 
-def _logit(chance: float | Float[ndarray, "..."]) -> Float[ndarray, "..."] | float:
+def _logit(chance: float | Float[ndarray, "..."]) -> float | Float[ndarray, "..."]:
     chance = np.clip(chance, SURE / 10, 1 - SURE / 10)
     return np.log(chance) - np.log1p(-chance)
 

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator
 from ruamel.yaml import YAML
 
 from ehrgen.core.files import replacing
-from ehrgen.core.params import ParamsError, Seed, Settings, brief, parse, section
+from ehrgen.core.params import ParamsError, Seed, Settings, brief, load_yaml, parse, section
 
 NAME_PATTERN = r"[a-z0-9_]+"  # what DVC accepts in a stage name such as train@lm_only-0
 
@@ -68,6 +68,27 @@ def save(effective: dict[str, dict[str, dict[str, Any]]], target: Path) -> None:
     yaml.version = (1, 1)
     with replacing(target) as temporary, temporary.open("w", encoding="utf-8") as stream:
         yaml.dump({"effective": effective}, stream)
+
+
+def load_effective(path: Path, ablation: AblationSettings) -> dict[str, dict[str, dict[str, Any]]]:
+    """What `save` wrote, of the variants that run.
+
+    Raises:
+        ParamsError: If the file cannot be read, or does not hold all variants with the same settings each.
+    """
+    effective = load_yaml(path).get("effective")
+    found = effective if isinstance(effective, dict) else {}
+    keys = [_keys(found.get(variant)) for variant in ablation.run]
+    if not keys[0] or any(one != keys[0] for one in keys):
+        raise ParamsError(f"{path}: not the settings of {', '.join(ablation.run)}; run `dvc repro resolve`")
+    return found
+
+
+def _keys(sections: Any) -> set[tuple[Any, Any]]:
+    """Section and key of every setting; empty if these are no sections."""
+    if not (isinstance(sections, dict) and all(isinstance(settings, dict) for settings in sections.values())):
+        return set()
+    return {(name, key) for name, settings in sections.items() for key in settings}
 
 
 def check_sections(content: dict[str, Any], known: Iterable[str], where: str) -> None:

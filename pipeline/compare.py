@@ -1,6 +1,5 @@
 """What training and measuring found -> reports/variants/*.json, reports/ablation.json and reports/ablation.md."""
 
-import json
 from pathlib import Path
 
 from ehrgen.core.command import run
@@ -9,12 +8,13 @@ from ehrgen.core.params import load_yaml, section
 from ehrgen.findings.statistics.comparison import changes, compare
 from ehrgen.findings.statistics.costs import costs
 from ehrgen.findings.statistics.history import mean_of_final_epochs
+from ehrgen.findings.statistics.margins import load_resolution
 from ehrgen.findings.statistics.results import Results
 from ehrgen.findings.text.ablation_md import report
 from ehrgen.findings.text.summary import summary
 from ehrgen.findings.verdicts.losses import verdicts
 from ehrgen.learning.endpoints import primary
-from ehrgen.variants import AblationSettings
+from ehrgen.variants import AblationSettings, load_effective
 
 REPORTS = Path("reports")
 
@@ -24,8 +24,8 @@ def main() -> None:
     folders = (REPORTS / "runs", REPORTS / "history", REPORTS / "manifests", REPORTS / "anchors")
     results = Results.read(settings, *folders)
     objectives = {name: mean_of_final_epochs(by_seed.values()) for name, by_seed in results.histories.items()}
-    resolution = json.loads((REPORTS / "margins.json").read_text(encoding="utf-8"))["standard_error"]
-    changed = changes(load_yaml(Path("resolved.yaml"))["effective"], settings.reference)
+    resolution = load_resolution(REPORTS / "margins.json")
+    changed = changes(load_effective(Path("resolved.yaml"), settings), settings.reference)
     endpoints = {variant: primary(changed.get(variant, {})) for variant in settings.run}
     of_ablation = (settings.run, settings.seeds, settings.reference)
     ablation = compare(results.runs, results.anchors, resolution, endpoints, *of_ablation)

@@ -27,9 +27,12 @@ IN_NO_SUBFOLDER = {  # files at the root of a room, and why they are there
         "checksums": "a floor of its own, without subfolders",
         "command": "a floor of its own, without subfolders",
         "files": "a floor of its own, without subfolders",
+        "interrupts": "a floor of its own, without subfolders",
         "lockfile": "a floor of its own, without subfolders",
         "orphans": "a floor of its own, without subfolders",
         "params": "a floor of its own, without subfolders",
+        "parquet": "a floor of its own, without subfolders",
+        "records": "a floor of its own, without subfolders",
     },
     "data": {
         "cohort": "the type that every subfolder makes or reads",

@@ -6,7 +6,7 @@ import sys
 import traceback
 from collections.abc import Callable
 
-from ehrgen.core import lockfile
+from ehrgen.core import interrupts, lockfile
 from ehrgen.core.params import ParamsError
 
 REMEDIES = {
@@ -48,12 +48,13 @@ def run(main: Callable[[], None]) -> None:
     system refuses: space, rights, a file that is not there. Anything else is a defect of the program and keeps its
     traceback, as does everything where $EHRGEN_TRACEBACK is set.
     """
-    lockfile.keep()
     try:
+        interrupts.raise_again()
+        lockfile.keep()
         main()
     except KeyboardInterrupt:
-        print("stopped; the same command goes on where it was", file=sys.stderr)
-        sys.exit(130)
+        print(interrupts.STOPPED, file=sys.stderr)
+        sys.exit(interrupts.STATUS)
     except Exception as error:
         text = message(error)
         if not text:

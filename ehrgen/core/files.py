@@ -79,6 +79,16 @@ def _held(holder: Path) -> Iterator[bool]:
         os.close(folder)
 
 
+def copy(source: Path, target: Path) -> None:
+    """Copy a file, or a folder with all below it; a disk that is full is told as such, not as a list of files."""
+    if not source.is_dir():
+        shutil.copyfile(source, target)
+        return
+    target.mkdir()
+    for path in sorted(source.iterdir()):
+        copy(path, target / path.name)
+
+
 def write_text(text: str, path: Path) -> None:
     """Write a text file in UTF-8, whole or not at all."""
     with replacing(path) as temporary:

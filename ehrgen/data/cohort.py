@@ -24,9 +24,9 @@ from typing import Self
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from ehrgen.core.files import replacing
+from ehrgen.core.parquet import ParquetError, read_columns
 
 SEXES = ("F", "M")
 UNKNOWN_SEX = "U"
@@ -106,9 +106,9 @@ class Cohort:
             if not (folder / name).exists():
                 raise CohortError(f"{folder}: {name} is missing; a cohort is written by `ingest` or `sample`")
         try:
-            tables = [pd.read_parquet(folder / f"{table}.parquet") for table in ("patients", "diagnoses")]
-        except (OSError, ValueError, pa.ArrowException) as error:
-            raise CohortError(f"{folder}: not readable as parquet: {error}") from error
+            tables = [read_columns(folder / f"{table}.parquet").to_pandas() for table in ("patients", "diagnoses")]
+        except ParquetError as error:
+            raise CohortError(f"{folder}: {error}; write it again by `ingest` or `sample`") from None
         try:
             return cls(*tables)
         except CohortError as error:

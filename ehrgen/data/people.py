@@ -25,17 +25,17 @@ def read_people(path: Path) -> "pd.DataFrame":
         PeopleError: If the file cannot be read, lacks a column or a row, or somebody has no such sex or age.
     """
     import pandas as pd
-    import pyarrow as pa
 
+    from ehrgen.core.parquet import ParquetError, read_columns
     from ehrgen.data.cohort import SEXES
     from ehrgen.data.disclosure import OLDEST_PUBLISHED
 
     if not path.is_file():
         raise PeopleError(f"{path}: no such file; name a parquet file of people (sex, age_years)")
     try:
-        people = pd.read_parquet(path)
-    except (OSError, ValueError, pa.ArrowException) as error:
-        raise PeopleError(f"{path}: not readable as parquet ({error}); write the people (sex, age_years) so") from error
+        people = read_columns(path).to_pandas()
+    except ParquetError as error:
+        raise PeopleError(f"{path}: {error}; write the people (sex, age_years) so") from None
     if missing := [column for column in COLUMNS if column not in people]:
         seen = ", ".join(map(str, people.columns))
         raise PeopleError(f"{path}: column {', '.join(missing)} missing; the file has {seen or 'none'}")

@@ -213,7 +213,8 @@ def effective(resolved: dict[str, Any], variant: str) -> dict[str, Any]:
     Raises:
         ParamsError: If the variant is not there; the known ones are listed.
     """
-    known = resolved.get("effective", {})
+    known = resolved.get("effective")
+    known = known if isinstance(known, dict) else {}
     if variant not in known:
         raise ParamsError(f"resolved.yaml: no variant '{variant}'; known: {', '.join(known)}; run `dvc repro resolve`")
     return known[variant]

@@ -1,7 +1,7 @@
 """Which stages a run needs, by DVC's own status, and how long they take."""
 
-import json
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -10,9 +10,12 @@ from typing import Self
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 from networkx import ancestors
+from pydantic import Field
 from ruamel.yaml.error import YAMLError
 
+from ehrgen.core.files import FileError
 from ehrgen.core.params import load_yaml
+from ehrgen.core.records import Record, read_record
 
 FIRST = ("resolve", "preprocess", "cooccurrence")  # what every cell waits for, with what they depend on
 CELL = ("train", "sample", "evaluate")
@@ -23,6 +26,17 @@ SECONDS, OTHER, START = {"train": 50.0, "sample": 16.0, "evaluate": 18.0, "inges
 
 class PlanError(ValueError):
     """A project whose state DVC cannot tell; the message is DVC's."""
+
+
+class Trained(Record):
+    epochs: int = Field(ge=1)
+
+
+class Timed(Record):
+    """What a manifest says of how long its training took."""
+
+    seconds: float
+    train: Trained
 
 
 @dataclass(frozen=True)
@@ -106,8 +120,12 @@ def _cell(name: str) -> tuple[str, str]:
 
 def _seconds() -> Mapping[str, float]:
     """A stage's kind -> seconds; a training counts as long as the epochs in the manifests took."""
-    manifests = [json.loads(path.read_text(encoding="utf-8")) for path in Path("reports/manifests").glob("*/*.json")]
-    if not manifests:
+    epochs = []
+    for path in Path("reports/manifests").glob("*/*.json"):
+        with suppress(FileError):  # a damaged one is about to be written anew
+            manifest = read_record(path, Timed)
+            epochs.append(manifest["seconds"] / manifest["train"]["epochs"])
+    if not epochs:
         return SECONDS
-    epoch = fmean(manifest["seconds"] / manifest["train"]["epochs"] for manifest in manifests)
+    epoch = fmean(epochs)
     return SECONDS | {"train": START + epoch * load_yaml(Path("params.yaml"))["train"]["epochs"]}

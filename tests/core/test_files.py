@@ -1,3 +1,4 @@
+import errno
 import math
 import os
 import signal
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ehrgen.core.files import TEMPORARY, replacing, sweep, write_json
+from ehrgen.core.files import TEMPORARY, copy, replacing, sweep, write_json
 
 
 def test_a_file_appears_whole_and_nothing_else_stays(tmp_path):
@@ -114,3 +115,20 @@ def test_what_a_killed_process_left_is_swept_and_what_a_living_one_writes_is_not
     assert not holder.exists() and other.exists(), "that of the same target"
     assert sweep(tmp_path.glob(f".*{TEMPORARY}")) == 1
     assert [path.name for path in tmp_path.iterdir()] == [target.name]
+
+
+def test_a_copy_is_whole_and_a_full_disk_is_told_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """shutil.copytree ends in a list of files instead, which says neither what nor why."""
+    (tmp_path / "a/b").mkdir(parents=True)
+    (tmp_path / "a/b/c").write_bytes(b"\x00c")
+    copy(tmp_path / "a", tmp_path / "z")
+    copy(tmp_path / "a/b/c", tmp_path / "y")
+    assert (tmp_path / "z/b/c").read_bytes() == (tmp_path / "y").read_bytes() == b"\x00c"
+
+    def full(source: Path, target: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(target))
+
+    monkeypatch.setattr("shutil.copyfile", full)
+    with pytest.raises(OSError, match="No space left on device") as error:
+        copy(tmp_path / "a", tmp_path / "x")
+    assert error.value.errno == errno.ENOSPC

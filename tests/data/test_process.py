@@ -19,6 +19,14 @@ def test_only_a_simulated_cohort_has_a_truth(tmp_path: Path):
     assert process.known(tmp_path / "process") is None, "nothing of the simulated one stays"
 
 
+@pytest.mark.parametrize("source", ["null", "[]", '"nhds"'])
+def test_patients_of_a_known_process_are_not_taken_for_real_ones(source: str, tmp_path: Path):
+    process.keep("simulated", PARAMETERS, tmp_path / "process")
+    (tmp_path / "process/source.json").write_text(f'{{"source": {source}}}')
+    with pytest.raises(CohortError, match="is no source of these patients; run `dvc repro ingest`"):
+        process.known(tmp_path / "process")
+
+
 def test_a_truth_that_is_lost_is_not_taken_for_real_patients(tmp_path: Path):
     process.keep("simulated", PARAMETERS, tmp_path / "process")
     (tmp_path / "process/simulator.npz").unlink()

@@ -14,8 +14,8 @@ epoch,step,objective,value,weight,share,grad_norm,more
 """
 
 
-def written(folder: Path, text: str) -> Path:
-    (folder / "0.csv").write_text(text)
+def written(folder: Path, text: str | bytes) -> Path:
+    (folder / "0.csv").write_bytes(text if isinstance(text, bytes) else text.encode())
     return folder / "0.csv"
 
 
@@ -27,6 +27,7 @@ def test_a_file_is_read_once_for_traces_and_last_epoch(tmp_path: Path):
     }
     assert history.traces["lm"].of("value") == [9, 2]
     assert history.traces["sex"].of("value") == [9], "its weight was 0 in the last epoch"
+    assert history.epochs == 2
 
 
 def test_the_last_epoch_is_a_number_not_a_text():
@@ -35,7 +36,7 @@ def test_the_last_epoch_is_a_number_not_a_text():
 
 
 def test_mean_of_the_last_epochs():
-    seeds = [History({}, {"lm": {"value": value}}) for value in (1.0, 2.0)]
+    seeds = [History({}, {"lm": {"value": value}}, 1) for value in (1.0, 2.0)]
     assert mean_of_final_epochs(seeds) == {"lm": {"value": 1.5}}
     assert mean_of_final_epochs([]) == {}
 
@@ -46,9 +47,17 @@ def test_mean_of_the_last_epochs():
         ("", "no rows"),
         ("epoch,value\n1,2\n", "column objective missing; found epoch, value"),
         ("epoch,objective,value\n1,lm,2\n", "history: no weight for lm in epoch 1"),
+        (TEXT[:-12], "cut off, or not every row has 8 fields; remove it"),
+        (TEXT[:-1], "cut off"),
+        (TEXT.partition("2,20,sex")[0], "rows of epoch 2 are missing; remove it"),
+        (TEXT.replace("1,10,sex,9,0.5,0.0", "1,10,sex,9,0.5,0.1"), "rows of epoch 1 are missing"),
+        (TEXT.replace("2,20", "3,20"), "the epochs are not 1 to 2, so rows are missing"),
+        (TEXT + "2,20,sex,1,0,0.2,,1\n", "epoch 2 has two rows of sex"),
+        ("\x93\xfa".encode("latin-1"), "no rows that can be read; remove it"),
+        ("epoch,objective\n", "no rows; remove it"),
     ],
 )
-def test_a_broken_history_is_named(tmp_path: Path, text: str, message: str):
+def test_a_broken_history_is_named(tmp_path: Path, text: str | bytes, message: str):
     with pytest.raises(HistoryError, match=rf"0\.csv: {message}"):
         History.load(written(tmp_path, text))
 

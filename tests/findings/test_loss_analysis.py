@@ -47,7 +47,7 @@ def planted(claim: Claim, value: float, seed: int, given: Results) -> Results:
         return replace(given, runs={**given.runs, measure.variant: {**old, seed: new}})
     if isinstance(measure, FromHistory):
         old = given.histories[measure.variant]
-        new = History(trained(measure, value), {})
+        new = History(trained(measure, value), {}, 2)
         return replace(given, histories={**given.histories, measure.variant: {**old, seed: new}})
     old = given.manifests[measure.variant]
     if isinstance(measure, HeadParameters):

@@ -59,7 +59,7 @@ def test_pairs_need_a_seed_in_common():
 def test_objectives_that_are_absent_or_not_measured():
     with pytest.raises(NoEvidenceError, match="a trains without npmi"):
         FromHistory("accuracy", "npmi", "a").values(BOTH)
-    bare = replace(BOTH, histories={"a": {0: History({"sex": trace({"weight": 1.0})}, {})}})
+    bare = replace(BOTH, histories={"a": {0: History({"sex": trace({"weight": 1.0})}, {}, 2)}})
     with pytest.raises(NoEvidenceError, match="not measured: accuracy of sex in a"):
         FromHistory("accuracy", "sex", "a").values(bare)
     with pytest.raises(NoEvidenceError, match="no manifest of a"):

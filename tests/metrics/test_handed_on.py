@@ -80,6 +80,21 @@ def test_a_damaged_file_is_made_anew(damage, tmp_path: Path, capsys: pytest.Capt
         assert np.array_equal(counted.function(REAL), ARRAYS[0]) and len(counted.calls) == 2
 
 
+def test_a_file_of_other_patients_is_made_anew(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    """Whole, so that no checksum tells."""
+    counted = Counted(ARRAYS[0])
+    with handing_on(tmp_path, REAL, OTHER):
+        counted.function(OTHER)
+        (other,) = tmp_path.rglob("*.npz")
+        counted.function(REAL)
+        (path,) = set(tmp_path.rglob("*.npz")) - {other}
+        path.write_bytes(other.read_bytes())
+        assert np.array_equal(counted.function(REAL), ARRAYS[0]) and len(counted.calls) == 3
+        np.savez(path)
+        assert np.array_equal(counted.function(REAL), ARRAYS[0]) and len(counted.calls) == 4
+    assert capsys.readouterr().out.count("damaged, or of something else; computed anew") == 2
+
+
 def test_other_code_begins_anew_and_old_results_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     counted = Counted(1.0)
     for version in range(handed_on.FOLDERS + 2):

@@ -129,7 +129,21 @@ def test_scores_come_back_rounded_and_sorted(tmp_path: Path):
     )
 
 
-@pytest.mark.parametrize(("text", "message"), [("{", "not valid JSON"), ("{}", "expected the keys"), ("[]", "keys")])
+BROKEN = [
+    ("{", "not valid JSON"),
+    ("{}", "metrics: Field required"),
+    ("[]", "should be a mapping"),
+    ('{"metrics": [], "not_judged": {}, "patients": 7}', "metrics: Input should be a valid dictionary"),
+    ('{"metrics": {}, "not_judged": {}, "patients": 7}', "has a value or a reason to have none"),
+    ('{"metrics": {"coverage": 1}, "not_judged": {"coverage": "why"}, "patients": 7}', "not neither or both"),
+    ('{"metrics": {"coverage": NaN}, "not_judged": {}, "patients": 7}', "metrics.coverage: .*finite"),
+    ('{"metrics": {"coverage": "1"}, "not_judged": {}, "patients": 7}', "metrics.coverage: .*number"),
+    ('{"metrics": {"coverage": 1}, "not_judged": {}, "patients": 0}', "patients: .*greater"),
+    ('{"metrics": {"coverage": 1}, "not_judged": {}, "patients": 7, "a": 1}', "expected the keys"),
+]
+
+
+@pytest.mark.parametrize(("text", "message"), BROKEN)
 def test_a_broken_file_is_named_with_its_remedy(tmp_path: Path, text: str, message: str):
     (tmp_path / "0.json").write_text(text)
     with pytest.raises(ScoresError, match=rf"0\.json: .*{message}.*dvc repro"):

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from ehrgen.core.files import write_json
+from ehrgen.core.files import FileError, write_json
 from ehrgen.core.params import ParamsError
-from ehrgen.metrics.table.scores import Scores
+from ehrgen.findings.statistics.history import HistoryError
+from ehrgen.metrics.table.scores import Scores, ScoresError
 from ehrgen.metrics.table.suite import HEADLINE, METRICS
 from pipeline import compare, headline
 
@@ -63,6 +64,56 @@ def test_headline_is_a_copy(project: Path):
     compare.main()
     headline.main()
     assert Path("reports/headline.json").read_text() == Path("reports/variants/base.json").read_text()
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", "null", '{"coverage": null}', '{"coverage": NaN}', '{"other": 1}'])
+def test_no_headline_is_copied_from_a_damaged_file(project: Path, text: str):
+    compare.main()
+    Path("reports/variants/base.json").write_text(text)
+    with pytest.raises(ScoresError, match=r"reports/variants/base\.json: .*; remove it and run `dvc repro` again"):
+        headline.main()
+    assert not Path("reports/headline.json").exists()
+
+
+MANIFEST = {"key": "a", "machine": {}, "parameters": {"all": 9}, "train": {"epochs": 1}, "seconds": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "message"),
+    [
+        (
+            "runs/base/0.json",
+            '{"metrics": [], "not_judged": {}, "patients": 9}',
+            "metrics: Input should be a valid dict",
+        ),
+        ("anchors/floor.json", '{"metrics": null, "not_judged": null, "patients": null}', "metrics: Input should be"),
+        ("margins.json", "{}", "standard_error: Field required"),
+        ("margins.json", '{"standard_error": {"coverage": -1}}', "standard_error.coverage: "),
+        ("manifests/base/0.json", "{}", "key: Field required"),
+        ("manifests/base/0.json", json.dumps(MANIFEST | {"seconds": None}), "seconds: Input should be a valid number"),
+        (
+            "manifests/base/0.json",
+            json.dumps(MANIFEST | {"train": {"epochs": 2}}),
+            "0.csv: 1 epochs, and 2 were trained",
+        ),
+        ("history/base/0.csv", HISTORY.replace(",1,2,1", ",0.9,2,1"), "rows of epoch 1 are missing"),
+    ],
+)
+def test_damaged_results_are_named_and_nothing_is_written(project: Path, path: str, text: str, message: str):
+    write_json(MANIFEST, Path("reports/manifests/base/0.json"))
+    (Path("reports") / path).write_text(text)
+    with pytest.raises((FileError, ScoresError, HistoryError)) as error:
+        compare.main()
+    assert message in str(error.value) and not Path("reports/ablation.json").exists()
+    assert str(error.value).startswith("reports/") and "dvc repro" in str(error.value)
+
+
+@pytest.mark.parametrize("content", ["a: 1", "effective: 3", "effective: {base: {loss: {age: 1}}}"])
+def test_settings_that_are_not_all_there_are_no_difference(project: Path, content: str):
+    """Without the reference's, every setting of every variant would be told to differ."""
+    Path("resolved.yaml").write_text(content)
+    with pytest.raises(ParamsError, match=r"resolved\.yaml: not the settings of base, less; run `dvc repro resolve`"):
+        compare.main()
 
 
 def test_an_unknown_headline_lists_the_known_variants(project: Path):

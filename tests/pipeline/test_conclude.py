@@ -10,6 +10,7 @@ from ruamel.yaml import YAML
 from ehrgen.findings.statistics.history import HistoryError
 from pipeline import conclude
 from tests.support.findings import scores, training
+from tests.support.page_inputs import MANIFEST
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             history(Path(f"reports/history/{variant}/{seed}.csv"), cooccur=variant == "replica")
             manifest = Path(f"reports/manifests/{variant}/{seed}.json")
             manifest.parent.mkdir(parents=True, exist_ok=True)
-            manifest.write_text('{"parameters": {"all": 1000, "age_head": 1, "sex_head": 1}, "seconds": 9}')
+            manifest.write_text(json.dumps(MANIFEST | {"parameters": {"all": 1000, "age_head": 1, "sex_head": 1}}))
     scores(coverage=1.0).save(Path("reports/anchors/floor.json"))
     return tmp_path
 
@@ -39,6 +40,8 @@ def history(path: Path, cooccur: bool) -> None:
     rows = [
         {"objective": name, **row} for name, one in found.items() for row in one.epochs if cooccur or name != "cooccur"
     ]
+    of_lm = 1 - 0.1 * (2 + cooccur)  # 0.1 each of the others
+    rows = [row | {"share": of_lm} if row["objective"] == "lm" else row for row in rows]
     rows = [row | {"grad_norm": 0, "grad_share": 0} if row["objective"] == "cooccur" else row for row in rows]
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, list(dict.fromkeys(name for row in rows for name in row)), restval="")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from ehrgen.findings.page.inputs import SourceError
+from ehrgen.core.files import FileError
 from ehrgen.metrics import portrait
 from pipeline import report
 from tests.support.html import Reading
@@ -24,7 +24,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     YAML().dump({"effective": {"base": {"loss": {"age": 1}}, "less": {"loss": {"age": 0}}}}, Path("resolved.yaml"))
     for part in ("ablation", "findings", "quality"):
         written(Path(f"reports/{part}.json"), json.dumps(getattr(found, part)))
-    written(Path("reports/manifests/base/0.json"), json.dumps(MANIFEST))
+    written(Path("reports/manifests/base/0.json"), json.dumps(MANIFEST | {"train": {"epochs": 1}}))
     written(Path("reports/history/base/0.csv"), "epoch,objective,weight,value,share,grad_share\n1,lm,1,4.5,1,1\n")
     for path in ("floor.json", "base/0.json"):
         portrait.save(PORTRAIT, Path("reports/portraits") / path)
@@ -55,6 +55,6 @@ def test_it_repeats(project: Path):
 
 def test_a_broken_portrait_is_named_and_nothing_is_written(project: Path):
     written(Path("reports/portraits/base/0.json"), "{}")
-    with pytest.raises(SourceError, match=r"portraits/base/0\.json: patients, chapters"):
+    with pytest.raises(FileError, match=r"portraits/base/0\.json: patients: Field required; run `dvc repro`"):
         report.main()
     assert not Path("reports/report.html").exists()

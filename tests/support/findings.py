@@ -59,9 +59,8 @@ def training() -> Traces:
 def history(traces: Traces) -> History:
     """A history of these traces, with what its columns hold in the last epoch."""
     last = {name: one.epochs[-1] for name, one in traces.items()}
-    return History(
-        traces, {name: {column: row[column] for column in FINAL_COLUMNS if column in row} for name, row in last.items()}
-    )
+    final = {name: {column: row[column] for column in FINAL_COLUMNS if column in row} for name, row in last.items()}
+    return History(traces, final, max(len(one.epochs) for one in traces.values()))
 
 
 def scores(**changed: float) -> Scores:

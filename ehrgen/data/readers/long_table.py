@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from pyarrow import parquet
 
+from ehrgen.core.parquet import ParquetError, column_names, read_columns
 from ehrgen.data.cohort import Cohort, cohort_of
 from ehrgen.data.icd9 import codes as icd9
 from ehrgen.data.readers.quality import Quality, ReaderError, publish_ages, refuse
@@ -105,18 +105,25 @@ def parquet_header(path: Path) -> list[str]:
         ReaderError: If it is none.
     """
     try:
-        return parquet.read_schema(path).names
-    except (OSError, pa.ArrowException) as error:
-        raise ReaderError(f"{path}: not readable as parquet ({error}); write it again") from error
+        return column_names(path)
+    except ParquetError as error:
+        raise ReaderError(f"{path}: {error}; write it again") from None
 
 
 def _from_parquet(path: Path, header: list[str], found: dict[str, str]) -> pd.DataFrame:
     names = {name.lower(): name for name in header}
-    table = parquet.read_table(path, columns=[names[name] for name in found.values()])
+    try:
+        table = read_columns(path, [names[name] for name in found.values()])
+    except ParquetError as error:
+        raise ReaderError(f"{path}: {error}; write it again") from None
     kind = table.schema.field(names[found["code"]]).type
     if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
         raise ReaderError(f"{path}: column {found['code']} is {kind}, no text; a number has lost its leading zeros")
-    text = {role: table[names[name]].cast(pa.string()).fill_null("").to_pandas() for role, name in found.items()}
+    try:
+        columns = {role: table[names[name]].cast(pa.string()) for role, name in found.items()}
+    except pa.ArrowException as error:
+        raise ReaderError(f"{path}: a column is neither text nor numbers nor dates ({error}); write it again") from None
+    text = {role: column.fill_null("").to_pandas() for role, column in columns.items()}
     clean = {role: column.astype("str").str.strip() for role, column in text.items()}
     return pd.DataFrame({role: column.where(~column.str.upper().isin(EMPTY), "") for role, column in clean.items()})
 

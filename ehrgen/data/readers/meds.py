@@ -19,8 +19,8 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 from pyarrow import compute as pc
-from pyarrow import parquet
 
+from ehrgen.core.parquet import ParquetError, column_names, read_columns
 from ehrgen.data.cohort import Cohort, cohort_of
 from ehrgen.data.icd9 import codes as icd9
 from ehrgen.data.readers.quality import TOLERATED, Quality, ReaderError, publish_ages, refuse
@@ -84,32 +84,48 @@ def parquet_files(place: Path | Sequence[Path]) -> list[Path]:
 def _events(shard: Path) -> pd.DataFrame:
     """kind, value, subject_id, time, stay and position of the events of one file that are read."""
     try:
-        names = parquet.read_schema(shard).names
+        names = column_names(shard)
         if missing := [name for name in ("subject_id", "time", "code") if name not in names]:
             raise ReaderError(f"{shard}: column {', '.join(missing)} is missing; {REMEDY}")
         stay = next((name for name in STAYS if name in names), None)
         own = [name for name in (stay, "seq_num") if name in names]
-        table = parquet.read_table(shard, columns=["subject_id", "time", "code", *own], partitioning=None)
-    except (OSError, pa.ArrowException) as error:
-        raise ReaderError(f"{shard}: not readable as parquet ({error}); {REMEDY}") from error
-    code = pc.dictionary_encode(table["code"].cast(pa.string())).combine_chunks()
+        table = _typed(read_columns(shard, ["subject_id", "time", "code", *own]), own)
+    except ParquetError as error:
+        raise ReaderError(f"{shard}: {error}; {REMEDY}") from None
+    except pa.ArrowException as error:
+        raise ReaderError(f"{shard}: a column is of another type than MEDS has ({error}); {REMEDY}") from None
+    code = pc.dictionary_encode(table["code"]).combine_chunks()
     kinds = _kinds(code.dictionary.to_pandas())
     index = code.indices.to_pandas()
     kind = index.map(kinds["kind"])
     table = table.filter(pa.array(kind.notna()))
     index = index[kind.notna()].astype("int64")
-    time = pd.to_datetime(table["time"].to_pandas(), utc=True).dt.tz_localize(None).astype("datetime64[us]")
     found = pd.DataFrame(
         {
             "kind": kind[kind.notna()].to_numpy(dtype=object),
             "value": index.map(kinds["value"]).to_numpy(dtype=object),
-            "subject_id": table["subject_id"].cast(pa.int64()).to_pandas(),
-            "time": time,
-            "stay": table[stay].cast(pa.string()).fill_null("").to_pandas() if stay else "",
-            "position": table["seq_num"].cast(pa.float64()).to_pandas() if "seq_num" in names else float("inf"),
+            "subject_id": table["subject_id"].to_pandas(),
+            "time": table["time"].to_pandas().astype("datetime64[us]"),
+            "stay": table[stay].fill_null("").to_pandas() if stay else "",
+            "position": table["seq_num"].to_pandas() if "seq_num" in names else float("inf"),
         }
     )
     return found.astype({"stay": "str", "position": "float64"}).fillna({"position": float("inf")})
+
+
+def _typed(table: pa.Table, own: Sequence[str]) -> pa.Table:
+    """The columns as MEDS types them, or may be cast to; times of a zone become those of UTC.
+
+    Raises:
+        ArrowException: If one is of another type, as numbers in place of times are.
+    """
+    kind = table["time"].type
+    if not (pa.types.is_temporal(kind) or pa.types.is_null(kind)):
+        raise pa.ArrowTypeError(f"time is {kind}")
+    time = table["time"].cast(pa.timestamp("us"), safe=False)  # nanoseconds may be lost
+    types = {"subject_id": pa.int64(), "code": pa.string(), **dict.fromkeys(own, pa.string()), "seq_num": pa.float64()}
+    columns = {name: table[name].cast(types[name]) for name in table.column_names if name != "time"}
+    return pa.table(columns | {"time": time})
 
 
 def _kinds(codes: pd.Series) -> pd.DataFrame:
@@ -179,9 +195,9 @@ def _patients(events: pd.DataFrame, diagnoses: pd.DataFrame, where: str) -> pd.D
 def _split(patients: pd.DataFrame, file: Path, quality: Quality) -> pd.DataFrame:
     """The patients with the split that the file puts them into; those of no split are dropped and counted."""
     try:
-        rows = parquet.read_table(file, columns=["subject_id", "split"]).to_pandas()
-    except (OSError, pa.ArrowException) as error:
-        raise ReaderError(f"{file}: not readable as parquet ({error}); {REMEDY}") from error
+        rows = read_columns(file, ["subject_id", "split"]).to_pandas()
+    except ParquetError as error:
+        raise ReaderError(f"{file}: {error}; {REMEDY}") from None
     if rows["subject_id"].duplicated().any():
         raise ReaderError(f"{file}: {int(rows['subject_id'].duplicated().sum())} subjects stand in it twice; {REMEDY}")
     split = patients["patient_id"].map(rows.set_index("subject_id")["split"].map(SPLIT_OF))

@@ -34,4 +34,6 @@ def known(folder: Path) -> Simulator | None:
         source = json.loads((folder / SOURCE).read_text(encoding="utf-8"))["source"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CohortError(f"{folder / SOURCE}: not readable ({error}); run `dvc repro ingest`") from None
+    if not isinstance(source, str) or (source != "simulated" and (folder / PARAMETERS).exists()):
+        raise CohortError(f"{folder / SOURCE}: {source!r} is no source of these patients; run `dvc repro ingest`")
     return simulator.load(folder / PARAMETERS) if source == "simulated" else None

@@ -1,23 +1,15 @@
 """What the page shows, read from the files of other stages."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ehrgen.core.records import read_record
+from ehrgen.findings.page.contents import Portrayed
 from ehrgen.findings.page.curves import Trainings, objectives
 from ehrgen.findings.page.patients import Portrait
 from ehrgen.findings.statistics.costs import Manifests
-
-PORTRAIT = (
-    *("patients", "chapters", "codes", "chapter_pairs", "category_pairs", "visits_per_patient", "codes_per_visit"),
-    *("conditioning", "distances"),
-)
-
-
-class SourceError(ValueError):
-    """A result that cannot be drawn; the message says which file and what to do."""
 
 
 @dataclass(frozen=True)
@@ -60,28 +52,6 @@ class Sources:
         return {name: at % 8 + 1 for at, name in enumerate(self.objectives)}
 
 
-def load(path: Path) -> dict[str, Any]:
-    """The mapping in a JSON file.
-
-    Raises:
-        SourceError: If it holds none.
-    """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise SourceError(f"{path}: cannot be read ({error}); run `dvc repro`") from error
-    if not isinstance(content, dict):
-        raise SourceError(f"{path}: expected a mapping, found {type(content).__name__}; run `dvc repro`")
-    return content
-
-
 def load_portrait(path: Path) -> Portrait:
-    """A portrait.
-
-    Raises:
-        SourceError: If it cannot be read or a part of it is missing.
-    """
-    content = load(path)
-    if missing := [name for name in PORTRAIT if name not in content]:
-        raise SourceError(f"{path}: {', '.join(missing)} missing; remove it and run `dvc repro`")
-    return content
+    """A portrait; raises FileError if it cannot be read or a part of it is missing."""
+    return read_record(path, Portrayed)

@@ -2,12 +2,43 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from pydantic import Field
+
+from ehrgen.core.records import Record, read_record
 from ehrgen.findings.statistics.intervals import Estimate
 
 Manifest = Mapping[str, Any]  # the content of reports/manifests/VARIANT/SEED.json
 Manifests = Mapping[str, Mapping[int, Manifest]]  # variant -> seed -> manifest
+
+
+class _Parameters(Record):
+    all: int = Field(ge=1)
+
+
+class _Train(Record):
+    epochs: int = Field(ge=1)
+
+
+class _Manifest(Record):
+    key: str
+    machine: dict[str, Any]
+    parameters: _Parameters
+    train: _Train
+    seconds: float = Field(ge=0)
+    steps: int | None = Field(default=None, ge=0)
+    cpu_seconds: float | None = Field(default=None, ge=0)
+
+
+def load_manifest(path: Path) -> Manifest:
+    """The manifest of a training.
+
+    Raises:
+        FileError: If the file is missing, is no JSON, or lacks what is reported of a training.
+    """
+    return read_record(path, _Manifest)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from statistics import fmean
 
 from ehrgen.leakage import nats_below_chance, share_lost
 
+OF_ROUNDING = 1e-5  # of a share, which is written with six digits
 FINAL_COLUMNS = ("value", "weight", "share", "grad_norm", "grad_share", "validation_nll")
 
 Row = dict[str, str]
@@ -74,29 +75,26 @@ class History:
     Attributes:
         traces: Objective -> its trace; epochs of weight 0 are left out, and objectives that never had a weight.
         final: Objective -> FINAL_COLUMNS -> value in the last epoch, of weight 0 or not.
+        epochs: How many there are.
     """
 
     traces: Traces
     final: dict[str, dict[str, float]]
+    epochs: int
 
     @classmethod
     def load(cls, path: Path) -> "History":
         """The history in reports/history/VARIANT/SEED.csv.
 
         Raises:
-            HistoryError: If there is no row, a column that tells rows apart is missing, or a field is not a number;
-                the message names the file.
+            HistoryError: If there is no row, a column that tells rows apart is missing, a field is not a number, or
+                rows are missing; the message names the file.
         """
         rows = _rows(path)
         try:
-            return cls(traces(rows), final_epoch(rows))
+            return cls(traces(rows), final_epoch(rows), whole_epochs(rows))
         except HistoryError as error:
             raise HistoryError(f"{path}: {error}") from None
-
-
-def load_traces(path: Path) -> Traces:
-    """The traces of the history in a file; raises HistoryError as `History.load` does."""
-    return History.load(path).traces
 
 
 def traces(rows: Sequence[Row]) -> Traces:
@@ -134,6 +132,34 @@ def final_epoch(rows: Sequence[Row]) -> dict[str, dict[str, float]]:
     }
 
 
+def whole_epochs(rows: Sequence[Row]) -> int:
+    """How many epochs the rows are of: 1, 2, ..., each with one row an objective and shares that add up to 1.
+
+    Raises:
+        HistoryError: If rows are missing or there twice.
+
+    Example:
+        >>> whole_epochs([{"epoch": "1", "objective": "lm", "share": "1"}, {"epoch": "2", "objective": "lm"}])
+        2
+    """
+    remedy = "remove it and run `dvc repro` again"
+    epochs: dict[float, dict[str, str]] = {}
+    for row in rows:
+        objectives = epochs.setdefault(_number(row["epoch"], "epoch"), {})
+        if row["objective"] in objectives:
+            raise HistoryError(f"epoch {row['epoch']} has two rows of {row['objective']}; {remedy}")
+        objectives[row["objective"]] = row.get("share", "")
+    if list(epochs) != list(range(1, len(epochs) + 1)):
+        raise HistoryError(f"the epochs are not 1 to {len(epochs)}, so rows are missing; {remedy}")
+    everything = set().union(*epochs.values())
+    for epoch, objectives in epochs.items():
+        shares = [_number(share, "share") for share in objectives.values() if share]
+        whole = len(shares) < len(objectives) or abs(sum(shares) - 1) <= OF_ROUNDING * len(shares)
+        if objectives.keys() != everything or not whole:
+            raise HistoryError(f"rows of epoch {epoch:g} are missing; {remedy}")
+    return len(epochs)
+
+
 def mean_of_final_epochs(histories: Iterable[History]) -> dict[str, dict[str, float]]:
     """Objective -> column -> mean over these trainings of its value in the last epoch."""
     values: dict[str, dict[str, list[float]]] = {}
@@ -148,14 +174,19 @@ def mean_of_final_epochs(histories: Iterable[History]) -> dict[str, dict[str, fl
 
 
 def _rows(path: Path) -> list[Row]:
-    with path.open(encoding="utf-8", newline="") as file:
-        rows: list[Row] = list(csv.DictReader(file))
-    if not rows:
-        raise HistoryError(f"{path}: no rows; remove it and run `dvc repro` again")
-    missing = [column for column in ("epoch", "objective") if column not in rows[0]]
-    if missing:
-        raise HistoryError(f"{path}: column {', '.join(missing)} missing; found {', '.join(rows[0])}")
-    return rows
+    remedy = "remove it and run `dvc repro` again"
+    try:
+        text = path.read_text(encoding="utf-8")
+        header, *lines = csv.reader(text.splitlines(), strict=True)
+    except (OSError, ValueError, csv.Error):  # also of a file without a line
+        raise HistoryError(f"{path}: no rows that can be read; {remedy}") from None
+    if missing := [column for column in ("epoch", "objective") if column not in header]:
+        raise HistoryError(f"{path}: column {', '.join(missing)} missing; found {', '.join(header)}; {remedy}")
+    if not lines:
+        raise HistoryError(f"{path}: no rows; {remedy}")
+    if not text.endswith("\n") or any(len(line) != len(header) for line in lines):
+        raise HistoryError(f"{path}: cut off, or not every row has {len(header)} fields; {remedy}")
+    return [dict(zip(header, line, strict=True)) for line in lines]
 
 
 def _number(text: str, column: str) -> float:

@@ -7,7 +7,12 @@ How far two samples of real patients differ by chance, the resolution of the ins
 """
 
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
 
+from pydantic import Field
+
+from ehrgen.core.records import Record, read_record
 from ehrgen.findings.statistics.results import FLOOR
 from ehrgen.metrics.table.suite import METRICS
 
@@ -15,6 +20,19 @@ INDEPENDENT = "independent_codes"
 OF_GAP = 0.1  # as in verdicts/claims: ten like it would explain the gap
 OF_VALUE = 0.01
 RATE = 0.005  # of patients
+
+
+class _Saved(Record):
+    standard_error: dict[str, Annotated[float, Field(ge=0)]]
+
+
+def load_resolution(path: Path) -> dict[str, float]:
+    """Metric -> standard error of the floor over samples of patients: reports/margins.json.
+
+    Raises:
+        FileError: If the file is missing or holds no such numbers.
+    """
+    return read_record(path, _Saved)["standard_error"]
 
 
 def equivalence_margins(anchors: Mapping[str, Mapping[str, float]], reference: Mapping[str, float]) -> dict[str, float]:

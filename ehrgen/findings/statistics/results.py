@@ -1,14 +1,13 @@
 """Everything the pipeline found about some variants, by variant and seed."""
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
-from ehrgen.findings.statistics.costs import Manifest, Manifests
-from ehrgen.findings.statistics.history import History, Traces
+from ehrgen.findings.statistics.costs import Manifests, load_manifest
+from ehrgen.findings.statistics.history import History, HistoryError, Traces
 from ehrgen.metrics.table.scores import Scores
 from ehrgen.variants import AblationSettings
 
@@ -38,21 +37,23 @@ class Results:
 
     @classmethod
     def read(cls, ablation: AblationSettings, runs: Path, history: Path, manifests: Path, anchors: Path) -> "Results":
-        """What there is of these variants and seeds in these folders; each file is read once."""
+        """What there is of these variants and seeds in these folders; each file is read once.
+
+        Raises:
+            ScoresError, HistoryError, FileError: If one is not whole; the message names it.
+        """
+        histories, of_trainings = trainings(ablation, history, manifests)
         return cls(
             runs=by_seed(ablation, runs, ".json", Scores.load),
-            histories=by_seed(ablation, history, ".csv", History.load),
-            manifests=by_seed(ablation, manifests, ".json", _manifest),
+            histories=histories,
+            manifests=of_trainings,
             anchors={path.stem: Scores.load(path) for path in sorted(anchors.glob("*.json"))},
         )
 
     @cached_property
     def traces(self) -> dict[str, dict[int, Traces]]:
         """Variant -> seed -> every objective through the training."""
-        return {
-            variant: {seed: history.traces for seed, history in of_variant.items()}
-            for variant, of_variant in self.histories.items()
-        }
+        return traces_of(self.histories)
 
     def need(self, *variants: str) -> None:
         """Raise NoEvidenceError naming those of these variants that have no result of any kind."""
@@ -85,6 +86,34 @@ class Results:
         return value
 
 
+def traces_of(histories: Mapping[str, Mapping[int, History]]) -> dict[str, dict[int, Traces]]:
+    """Variant -> seed -> every objective through the training."""
+    return {
+        variant: {seed: history.traces for seed, history in of_variant.items()}
+        for variant, of_variant in histories.items()
+    }
+
+
+def trainings(
+    ablation: AblationSettings, history: Path, manifests: Path
+) -> tuple[dict[str, dict[int, History]], Manifests]:
+    """Variant -> seed -> history, and manifest, of the trainings that are there.
+
+    Raises:
+        HistoryError: If a history cannot be read, or has not the epochs that the manifest says were trained.
+        FileError: If a manifest cannot be read.
+    """
+    histories = by_seed(ablation, history, ".csv", History.load)
+    of_trainings = by_seed(ablation, manifests, ".json", load_manifest)
+    for variant, of_variant in histories.items():
+        for seed in of_variant.keys() & of_trainings[variant].keys():
+            there, wanted = of_variant[seed].epochs, of_trainings[variant][seed]["train"]["epochs"]
+            if there != wanted:
+                path = history / variant / f"{seed}.csv"
+                raise HistoryError(f"{path}: {there} epochs, and {wanted} were trained; remove it and run `dvc repro`")
+    return histories, of_trainings
+
+
 def by_seed(
     ablation: AblationSettings, folder: Path, suffix: str, load: Callable[[Path], Content]
 ) -> dict[str, dict[int, Content]]:
@@ -96,7 +125,3 @@ def by_seed(
         variant: {seed: load(path) for seed, path in of_variant.items() if path.exists()}
         for variant, of_variant in paths.items()
     }
-
-
-def _manifest(path: Path) -> Manifest:
-    return json.loads(path.read_text(encoding="utf-8"))

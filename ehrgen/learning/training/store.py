@@ -22,7 +22,7 @@ import transformers
 
 from ehrgen.core import checksums
 from ehrgen.core.checksums import DamagedError
-from ehrgen.core.files import replacing, store_root
+from ehrgen.core.files import copy, replacing, store_root
 from ehrgen.core.orphans import own_files
 from ehrgen.data.sequences.cooccurrence import Cooccurrence, Space
 from ehrgen.data.sequences.sequences import Sequences
@@ -83,7 +83,7 @@ class StoredTraining:
         for name, target in targets.items():
             source = self.folder / name
             with replacing(target) as temporary:
-                (shutil.copytree if source.is_dir() else shutil.copyfile)(source, temporary)
+                copy(source, temporary)
 
 
 def key(recipe: Recipe, inputs: Iterable[Path], code: Iterable[Path]) -> str:

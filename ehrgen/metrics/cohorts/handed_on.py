@@ -31,6 +31,7 @@ CODE = Path(__file__).resolve().parents[2]  # every file of these rooms may chan
 ROOMS = ("data", "metrics")
 FOLDERS = 4  # of earlier code that are kept
 NUMBER, ARRAY = "number", "array"
+OF = "of"  # what the other arrays of a file are: its name
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def of_real_patients(function: Callable[..., Result]) -> Callable[..., Result]:
             return _unpacked(kept)
         result = function(*arguments)
         with replacing(path) as temporary:
-            np.savez(temporary, allow_pickle=False, **_packed(result))
+            np.savez(temporary, allow_pickle=False, **{OF: np.array(path.name)}, **_packed(result))
         return result
 
     return handing
@@ -96,10 +97,13 @@ def _read(path: Path) -> dict[str, np.ndarray] | None:
         return None
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            return dict(arrays)
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error):
-        print(f"{path}: damaged; computed anew")
-        return None
+            found = dict(arrays)
+        if str(found.pop(OF)) == path.name and found:
+            return found
+    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error):
+        pass
+    print(f"{path}: damaged, or of something else; computed anew")
+    return None
 
 
 def _packed(result: Any) -> dict[str, np.ndarray]:

@@ -19,10 +19,10 @@ from typing import Self
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 from jaxtyping import Float
 from numpy import ndarray
 
+from ehrgen.core.parquet import ParquetError, read_columns
 from ehrgen.metrics.statistics import ranking
 
 COLUMNS = {"patient_id": "int64", "split": "str", "log_likelihood": "float64", "codes": "int32"}
@@ -58,12 +58,12 @@ class Likelihood:
         Raises:
             LikelihoodError: If the file is missing, unreadable or breaks the schema.
         """
+        if not path.exists():
+            raise LikelihoodError(f"{path}: no such file; it is written by `sample`")
         try:
-            return cls(pd.read_parquet(path))
-        except FileNotFoundError:
-            raise LikelihoodError(f"{path}: no such file; it is written by `sample`") from None
-        except pa.ArrowException as error:
-            raise LikelihoodError(f"{path}: not readable as parquet ({error}); sample again") from error
+            return cls(read_columns(path).to_pandas())
+        except ParquetError as error:
+            raise LikelihoodError(f"{path}: {error}; sample again") from None
 
     def of(self, split: str) -> pd.DataFrame:
         """The rows of the patients of a split.

@@ -1,13 +1,17 @@
 """Values of the metrics as files; imports neither numpy nor pandas."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from ehrgen.core.files import write_json
+from pydantic import Field, FiniteFloat
+
+from ehrgen.core.files import FileError, write_json
+from ehrgen.core.records import Record, read_record
+from ehrgen.metrics.table.suite import HEADLINE
 
 SIGNIFICANT_DIGITS = 4  # beyond that a repeated run shows jitter as a change
+REMEDY = "remove it and run `dvc repro` again"
 
 
 class ScoresError(ValueError):
@@ -22,6 +26,12 @@ def rounded(value: float) -> float:
         0.9877
     """
     return float(f"{value:.{SIGNIFICANT_DIGITS}g}")
+
+
+class _Saved(Record):
+    metrics: dict[str, float]
+    not_judged: dict[str, str]
+    patients: int = Field(ge=1)
 
 
 @dataclass(frozen=True)
@@ -52,13 +62,32 @@ class Scores:
         """The values written by `save`.
 
         Raises:
-            ScoresError: If the file is no such JSON; the remedy is named.
+            ScoresError: If the file is missing or no such JSON, or a metric has neither value nor reason; the remedy is
+                named.
         """
-        remedy = "remove it and run `dvc repro` again"
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise ScoresError(f"{path}: not valid JSON ({error}); {remedy}") from error
-        if not isinstance(content, dict) or set(content) != {"metrics", "not_judged", "patients"}:
-            raise ScoresError(f"{path}: expected the keys metrics, not_judged, patients; {remedy}")
+        content = _read(path, _Saved)
+        if set(content) != {"metrics", "not_judged", "patients"}:
+            raise ScoresError(f"{path}: expected the keys metrics, not_judged, patients; {REMEDY}")
+        values, reasons = content["metrics"], content["not_judged"]
+        if (not values and not reasons) or values.keys() & reasons.keys():
+            raise ScoresError(f"{path}: a metric has a value or a reason to have none, not neither or both; {REMEDY}")
         return cls(**content)
+
+
+def load_headline(path: Path) -> dict[str, float]:
+    """Headline metric -> mean of a variant, as `compare` wrote them.
+
+    Raises:
+        ScoresError: If the file is missing, empty or no such JSON.
+    """
+    content = _read(path, dict[str, FiniteFloat])
+    if not content or not content.keys() <= set(HEADLINE):
+        raise ScoresError(f"{path}: expected headline metrics ({', '.join(HEADLINE)}); {REMEDY}")
+    return content
+
+
+def _read(path: Path, shape: object) -> dict:
+    try:
+        return read_record(path, shape, REMEDY)
+    except FileError as error:
+        raise ScoresError(str(error)) from None

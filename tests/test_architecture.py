@@ -24,6 +24,7 @@ MAY_IMPORT = {
 }
 IN_NO_SUBFOLDER = {  # files at the root of a room, and why they are there
     "core": {
+        "arrays": "a floor of its own, without subfolders",
         "checksums": "a floor of its own, without subfolders",
         "command": "a floor of its own, without subfolders",
         "files": "a floor of its own, without subfolders",

@@ -104,8 +104,8 @@ def of_others(content: dict[str, list]) -> None:
         (lambda folder: (folder / "vocabulary.json").write_text("{"), r"vocabulary.json: not valid JSON"),
         (lambda folder: (folder / "report.json").write_text("{}"), "report.json is not the one of sequences"),
         (lambda folder: (folder / "report.json").unlink(), "report.json: No such file or directory; run `dvc repro`"),
-        (lambda folder: (folder / "split.npy").unlink(), "split.npy: not readable as an array"),
-        (lambda folder: (folder / "split.npy").write_bytes(b""), "split.npy: not readable as an array"),
+        (lambda folder: (folder / "split.npy").unlink(), "split.npy: not readable as arrays"),
+        (lambda folder: (folder / "split.npy").write_bytes(b""), "split.npy: not readable as arrays"),
     ],
 )
 def test_damaged_sequences_are_named(sequences: Path, damage: Callable[[Path], None], message: str):

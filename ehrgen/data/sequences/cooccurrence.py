@@ -4,15 +4,14 @@ The index space is part of the type: a matrix of categories refuses to be read w
 system indexed a code matrix by category ids, and nothing complained.)
 """
 
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
-from zipfile import BadZipFile
 
 import numpy as np
 from scipy import sparse
 
+from ehrgen.core.arrays import ArraysError, read_arrays
 from ehrgen.core.files import FileError, replacing
 from ehrgen.data.sequences.sequences import Sequences
 from ehrgen.data.sequences.vocabulary import FIRST_CODE, REMEDY, SPECIAL_CLASSES, Vocabulary
@@ -167,10 +166,9 @@ def load(path: Path, vocabulary: Vocabulary) -> dict[Space, Cooccurrence]:
     """
     labels: dict[Space, tuple[str, ...]] = {"code": vocabulary.codes, "category": vocabulary.categories}
     try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
-            parts = {name: arrays[name] for name in arrays.files}
-    except (OSError, ValueError, EOFError, BadZipFile, zlib.error) as error:
-        raise FileError(f"{path}: not readable as arrays ({error}); {REMEDY}") from error
+        parts = read_arrays(path)
+    except ArraysError as error:
+        raise FileError(f"{path}: {error}; {REMEDY}") from None
     matrices = {space: _matrix(parts, space, names, path) for space, names in labels.items()}
     of_code = np.array(vocabulary.counts)
     category = vocabulary.symbol_class[SPECIAL_CLASSES:] - SPECIAL_CLASSES

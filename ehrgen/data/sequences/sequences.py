@@ -15,6 +15,7 @@ from typing import Self
 
 import numpy as np
 
+from ehrgen.core.arrays import ArraysError, read_array
 from ehrgen.core.files import FileError, read_json, replacing, write_json
 from ehrgen.data.cohort import SEXES, SPLITS, Cohort
 from ehrgen.data.sequences.vocabulary import BOS, EOS, FIRST_CODE, REMEDY, VISIT, Vocabulary
@@ -170,9 +171,9 @@ class Sequences:
 
 def _read_array(path: Path, kind: str) -> np.ndarray:
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise FileError(f"{path}: not readable as an array ({error}); {REMEDY}") from error
+        array = read_array(path)
+    except ArraysError as error:
+        raise FileError(f"{path}: {error}; {REMEDY}") from None
     if array.dtype != kind or array.ndim != 1:
         raise FileError(f"{path}: an array of {array.dtype}{list(array.shape)}, not of {kind}[n]; {REMEDY}")
     return array

@@ -16,10 +16,8 @@ or a new one of its stratum: nobody is born twice, and no delivery directly foll
     data, indices, indptr  float16, uint16, .  P(code | profile), a sparse K x V table
 """
 
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
@@ -28,6 +26,7 @@ from numpy import ndarray
 from scipy import sparse
 from scipy.optimize import brentq
 
+from ehrgen.core.arrays import read_arrays
 from ehrgen.core.files import replacing
 from ehrgen.data.cohort import Cohort, CohortError
 from ehrgen.data.icd9 import codes as icd9
@@ -201,8 +200,7 @@ def load(path: Path) -> Simulator:
     if not path.is_file():
         raise CohortError(f"{path}: no such file; the simulator's parameters are ehrgen/data/simulation/simulator.npz")
     try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as stored:
-            part = {name: stored[name] for name in stored.files}
+        part = read_arrays(path)
         table = sparse.csr_array(
             (part["data"].astype("float64"), part["indices"].astype("int32"), part["indptr"]),
             shape=(len(part["indptr"]) - 1, len(part["codes"])),
@@ -212,7 +210,7 @@ def load(path: Path) -> Simulator:
         profiles = Profiles(weights, table.toarray(), allowed_codes(part["codes"]))
         rank, spread = part["rank"].astype("float64"), part["spread"].astype("float64")
         return Simulator(part["codes"], part["chronic"], rank, spread, part["shares"], profiles)
-    except (KeyError, ValueError, OSError, EOFError, BadZipFile, zlib.error) as error:
+    except (KeyError, ValueError, IndexError, TypeError) as error:  # ArraysError, or arrays of something else
         raise CohortError(
             f"{path}: not the simulator's parameters ({error}); take ehrgen/data/simulation/simulator.npz"
         ) from None

@@ -8,8 +8,6 @@ back to the last bit, so nothing depends on who was first.
 
 import hashlib
 import shutil
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +20,7 @@ import pandas as pd
 import scipy
 import sklearn
 
+from ehrgen.core.arrays import ArraysError, read_arrays
 from ehrgen.core.files import replacing
 from ehrgen.data.cohort import Cohort
 
@@ -96,12 +95,11 @@ def _read(path: Path) -> dict[str, np.ndarray] | None:
     if not path.exists():
         return None
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            found = dict(arrays)
-        if str(found.pop(OF)) == path.name and found:
-            return found
-    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error):
-        pass
+        found = read_arrays(path)
+    except ArraysError:
+        found = {}
+    if OF in found and str(found.pop(OF)) == path.name and found:
+        return found
     print(f"{path}: damaged, or of something else; computed anew")
     return None
 

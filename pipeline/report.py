@@ -1,4 +1,4 @@
-"""What the other stages found -> reports/report.html, for the eye, and shares.csv for `dvc plots`; measures nothing."""
+"""What the other stages found -> reports/report.html, its figure, and shares.csv for `dvc plots`; measures nothing."""
 
 from pathlib import Path
 
@@ -7,6 +7,7 @@ from ehrgen.core.files import write_text
 from ehrgen.core.params import load_yaml, section
 from ehrgen.core.records import read_record
 from ehrgen.findings.page.contents import Comparison, Findings, Quality
+from ehrgen.findings.page.figure import figure
 from ehrgen.findings.page.inputs import Sources, load_portrait
 from ehrgen.findings.page.page import page
 from ehrgen.findings.page.plots_csv import shares_csv
@@ -32,6 +33,7 @@ def main() -> None:
         changes=changed,
     )
     write_text(page(sources), REPORTS / "report.html")
+    write_text(figure(sources.ablation), REPORTS / "figure.svg")
     write_text(shares_csv(sources.traces), REPORTS / "shares.csv")
 
 

@@ -36,7 +36,7 @@ def written(path: Path, text: str) -> None:
     path.write_text(text)
 
 
-def test_one_page_and_one_table(project: Path):
+def test_one_page_one_figure_and_one_table(project: Path):
     report.main()
     found = Reading(Path("reports/report.html").read_text())
     assert found.balanced
@@ -44,6 +44,7 @@ def test_one_page_and_one_table(project: Path):
     assert "No history of a training was found." in found.text and "No portrait" in found.text
     rows = list(csv.DictReader(Path("reports/shares.csv").read_text().splitlines()))
     assert [row["grad_share"] for row in rows] == ["1"]
+    assert Path("reports/figure.svg").read_text().startswith("<svg")
 
 
 def test_it_repeats(project: Path):

@@ -1,16 +1,18 @@
-"""The result tables and sentences of README.md, written from the reports they show.
+"""The result tables and sentences of README.md and docs, written from the reports they show.
 
     python -m scripts.readme_tables
 
 A table stands between `<!-- table: PATH -->` and `<!-- end -->`. PATH is the ablation.json of a run or of a study, for
-its results, or its findings.json, or several, for how many claims are supported, refuted and undecided there. Between
-`<!-- summary: PATH -->` and `<!-- end -->` stands what the ablation.json shows, in the sentences of its report.
+its results, or its findings.json, or several, for how many claims are supported, refuted and undecided there.
+`<!-- table: PATH only: NAME ... -->` has these rows in this order. Between `<!-- summary: PATH -->` and `<!-- end -->`
+stands what the ablation.json shows, in the sentences of its report.
 """
 
 import json
+import os
 import re
 from collections import Counter
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,56 +25,76 @@ from ehrgen.metrics.table.suite import VACUOUS
 
 ROOT = Path(__file__).resolve().parents[1]
 MARKED = re.compile(
-    r"(?P<start><!-- (?P<kind>table|summary): (?P<paths>[\w./ -]+) -->\n).*?(?P<end><!-- end -->)", re.DOTALL
+    r"(?P<start><!-- (?P<kind>table|summary): (?P<paths>[\w./ -]+?)(?: only: (?P<only>[\w ]+))? -->\n)"
+    r".*?(?P<end><!-- end -->)",
+    re.DOTALL,
 )
 VERDICTS = (SUPPORTED, REFUTED, UNDECIDED)
 COLUMNS = ("unigram_r2", "pair_r2", "coverage", "codes_per_visit", "c2st_auc", "sex_violations")
 
 
 def main() -> None:
-    readme = ROOT / "README.md"
-    write_text(filled(readme.read_text(encoding="utf-8"), ROOT), readme)
+    for page in pages():
+        write_text(filled(page.read_text(encoding="utf-8"), ROOT, page.parent), page)
 
 
-def filled(text: str, root: Path) -> str:
-    """`text` with every marked table and summary written anew from its report."""
+def pages() -> list[Path]:
+    """README.md and the documents."""
+    return [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def filled(text: str, root: Path, folder: Path) -> str:
+    """`text` with every marked table and summary written anew from its report.
+
+    Args:
+        root: The folder that paths to reports start from.
+        folder: The folder of the page, for its links.
+    """
 
     def anew(marked: re.Match[str]) -> str:
         reports = {path: json.loads((root / path).read_text(encoding="utf-8")) for path in marked["paths"].split()}
         if marked["kind"] == "summary":
             written = "".join(f"{content['summary']}\n" for content in reports.values())
         elif all("claims" in content for content in reports.values()):
-            written = verdicts(reports)
+            written = verdicts(reports, Path(os.path.relpath(root, folder)))
         else:
-            written = results(*reports.values())
+            written = results(*reports.values(), (marked["only"] or "").split())
         return f"{marked['start']}{written}{marked['end']}"
 
     return MARKED.sub(anew, text)
 
 
-def results(content: dict[str, Any]) -> str:
-    """Variants with the reference first, then anchors with the floor first, by those of COLUMNS that the run has."""
+def results(content: dict[str, Any], only: Sequence[str] = ()) -> str:
+    """Variants with the reference first, then anchors with the floor first, by those of COLUMNS that the run has.
+
+    Args:
+        only: The rows and their order; empty for all.
+    """
     metrics = [name for name in COLUMNS if any(name in row for row in content["anchors"].values())]
-    rows = [
-        [variant, *(_shown(name, row, content["vacuous"].get(variant, ())) for name in metrics)]
+    rows = {
+        variant: [variant, *(_shown(name, row, content["vacuous"].get(variant, ())) for name in metrics)]
         for variant, row in sorted(content["variants"].items(), key=lambda item: item[0] != content["reference"])
-    ]
+    }
     for anchor in sorted(content["anchors"], key=lambda name: name != FLOOR):
         row = {name: {"mean": value, "seeds": 1} for name, value in content["anchors"][anchor].items()}
         shown = {name: _shown(name, row, ()) for name in metrics}
         for name in row.keys() & content["resolution"].keys() & shown.keys() if anchor == FLOOR else ():
             shown[name] = bracketed(row[name]["mean"], content["resolution"][name])
-        rows.append([f"*{anchor}*", *shown.values()])
-    return table(["", *metrics], rows) + "\n"
+        rows[anchor] = [f"*{anchor}*", *shown.values()]
+    return table(["", *metrics], [rows[name] for name in only or rows]) + "\n"
 
 
-def verdicts(findings: dict[str, dict[str, Any]]) -> str:
-    """How many claims have each verdict, a row a findings.json, named by the folder it is in."""
+def verdicts(findings: dict[str, dict[str, Any]], way: Path) -> str:
+    """How many claims have each verdict, a row a findings.json, named by the folder it is in.
+
+    Args:
+        way: From the page to the folder that paths start from.
+    """
     rows = []
     for path, content in findings.items():
         folder = Path(path).parent
         counts = Counter(claim["verdict"] for claim in content["claims"])
-        link = f"[{folder.name}]({folder / 'findings.md'})"
+        link = f"[{folder.name}]({(way / folder / 'findings.md').as_posix()})"
         rows.append([link, *(str(counts[verdict]) for verdict in VERDICTS)])
     return table(["claims", *VERDICTS], rows) + "\n"
 

@@ -164,8 +164,8 @@ def imported(source: str, folder: Path) -> ModuleType:
 
 
 def test_the_snippets_run(tmp_path: Path):
-    """An objective and a metric, as the README adds them."""
-    objective, metric = blocks((ROOT / "README.md").read_text(encoding="utf-8"), "python")
+    """An objective and a metric, as docs/extending.md adds them."""
+    objective, metric = blocks((ROOT / "docs/extending.md").read_text(encoding="utf-8"), "python")
     batch = batch_of(tiny(), [0, 1, 2])
     assert 0 < imported(OBJECTIVE + objective, tmp_path).certainty(untrained()(batch), batch).item() < 1
     entry, _, function = metric.partition("\n\n")

@@ -102,6 +102,7 @@ def test_load_yaml_refuses_what_is_no_mapping(tmp_path, text, message):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "message"),
     [

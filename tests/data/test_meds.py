@@ -37,6 +37,7 @@ def visits(cohort: Cohort, patient: int) -> list[list[str]]:
     return [codes.tolist() for _, codes in rows.groupby("visit")["code"]]
 
 
+@pytest.mark.slow
 @settings(max_examples=20)
 @given(RECORDS, st.integers(0, 100), st.lists(st.floats(0, 90), min_size=7, max_size=7))
 def test_what_the_writer_writes_is_read_back(records, seed, ages):

@@ -85,6 +85,7 @@ def test_empty_codes_are_counted_and_many_stop_the_reader():
         usable_codes(half, half, "T.csv", Quality("mimic3"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", ["mimic3-demo", "nhds2010"])
 def test_what_is_measured_of_intact_files(source: str):
     """No unknown code, no padded one, 1 to 3 % retired ones; the readers take them."""

@@ -81,6 +81,7 @@ def test_a_careless_stage_is_found_out(project: Project, tmp_path: Path):
     assert {fault.outcome for fault in found} == {WRONG, FOR_DVC}
 
 
+@pytest.mark.slow
 def test_a_careful_stage_survives(project: Project, tmp_path: Path):
     be(careful)
     found = list(damage.damaged(project, tmp_path / "work", random.Random(0)))

@@ -102,6 +102,7 @@ def test_by_hand():
     assert nats.tolist() == pytest.approx([-math.log(2 * 3 * 2 * 3), -math.log(2 * 3)])
 
 
+@pytest.mark.slow
 @few
 @given(records=RECORDS)
 def test_a_patient_is_scored_alike_in_any_company(records: list[Record]):

@@ -12,6 +12,7 @@ from tests.support.sequences import tiny
 from tests.support.training import here, matrices, recipe, trained
 
 
+@pytest.mark.slow
 def test_a_constant_is_named_once_in_the_log(tmp_path: Path, capsys: pytest.CaptureFixture):
     trained(recipe(epochs=2, cooccur_form="observed"), tmp_path / "observed")
     (warning,) = [line for line in capsys.readouterr().out.splitlines() if "cooccur is" in line]

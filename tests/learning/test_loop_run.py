@@ -13,6 +13,7 @@ from tests.support.sequences import learnable, sequences_of, tiny
 from tests.support.training import here, matrices, recipe, same, trained, weights
 
 
+@pytest.mark.slow
 def test_a_seed_repeats_bit_for_bit_and_another_differs(tmp_path: Path):
     """With everything on that draws numbers: dropout, shuffled codes, a corrupted record, mixed patients."""
     runs = [
@@ -104,6 +105,7 @@ def test_rows_carry_what_the_probes_found():
     }
 
 
+@pytest.mark.slow
 def test_validation_sees_what_the_sampler_sees():
     """Whatever the encoder reads in training: judged from the prompt alone, with and without the record."""
     nll = {}

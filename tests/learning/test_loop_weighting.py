@@ -74,6 +74,7 @@ SCHEDULES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_every_scheme_goes_on_after_a_stop_as_if_there_had_been_none(scheme: str, tmp_path: Path):
     """Stopped in epoch 3, when each scheme has moved its weights; the same to the last bit as in one go."""
@@ -105,6 +106,7 @@ def test_dynamic_schemes_refuse_the_analysed_constant(scheme: str):
         learner.epoch(1)
 
 
+@pytest.mark.slow
 def test_the_analysed_constant_changes_no_bit(tmp_path: Path):
     """Not even where gradients are measured, and the step is put together from them."""
     observed, none = (
@@ -114,6 +116,7 @@ def test_the_analysed_constant_changes_no_bit(tmp_path: Path):
     assert same(weights(observed), weights(none))
 
 
+@pytest.mark.slow
 def test_gradnorm_makes_equal_shares_of_the_gradient(monkeypatch: pytest.MonkeyPatch):
     """Within three tiny epochs, by a rate that fits so few steps; age starts with less than a thirtieth of another."""
     monkeypatch.setattr(weighting, "RATE", 0.3)
@@ -125,6 +128,7 @@ def test_gradnorm_makes_equal_shares_of_the_gradient(monkeypatch: pytest.MonkeyP
     assert spread["gradnorm"] < 3 < 30 < spread["fixed"]
 
 
+@pytest.mark.slow
 def test_own_gradients_add_up_to_the_gradient_of_the_sum():
     """GradNorm's first step has the configured weights: the same gradient as with fixed ones."""
     of_scheme = {}

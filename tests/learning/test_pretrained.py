@@ -34,6 +34,7 @@ def test_the_content_is_in_the_key_and_what_is_not_read_is_not(tmp_path: Path):
     assert key_of(folder) == first
 
 
+@pytest.mark.slow
 def test_other_weights_in_the_same_folder_train_another_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Case 08: `already trained`, said the store, of the weights that had been there before."""
     monkeypatch.setenv("EHRGEN_STORE", str(tmp_path / "store"))

@@ -133,6 +133,7 @@ def strongly_labelled(**changes: Any) -> Learner:
     )
 
 
+@pytest.mark.slow
 def test_a_model_that_sees_no_code_leaks():
     """Its tokens are all the same, so whatever its heads know comes from the prompt."""
     blind = strongly_labelled(epochs=10, dropout=0.0)

@@ -98,6 +98,7 @@ def test_greedy_needs_no_seed_and_gives_equal_people_equal_histories():
     assert len({tuple(codes) for codes in histories[::2]}) == len({tuple(codes) for codes in histories[1::2]}) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", [{}, {"rule_edits": True}, {"top_p": 0.9}])
 def test_seeds(way: dict[str, Any]):
     first, again, other = (drawn(untrained(), seed, **way).diagnoses for seed in (1, 1, 2))
@@ -113,6 +114,7 @@ def violations(made: Cohort) -> int:
     return int((wrong_sex | (age < edits["age_min"]) | (age > edits["age_max"])).sum())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", [{}, {"no_repeats": False}, {"greedy": True}, {"temperature": 2.0}])
 def test_rule_masking_leaves_no_violation(way: dict[str, Any]):
     made = drawn(untrained(), patients=people(100), rule_edits=True, **way)

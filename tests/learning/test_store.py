@@ -130,6 +130,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", DAMAGE)
 def test_a_damaged_training_is_dropped_with_a_line_and_trained_again(
     how: str, finished: Path, root: Path, capsys: pytest.CaptureFixture
@@ -168,6 +169,7 @@ def test_what_is_no_longer_wanted_is_kept_and_not_published(finished: Path, tmp_
     assert trained.exists() and not (tmp_path / "model").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["model.safetensors", "optimizer.safetensors", "weighting.json", "history.json"])
 def test_a_damaged_checkpoint_is_said_and_started_over(name: str, root: Path, capsys: pytest.CaptureFixture):
     settings = recipe(epochs=2)

@@ -37,6 +37,7 @@ def test_holds(claim: Claim):
     assert claim.holds(gap), f"{claim}: {gap:.4g}"
 
 
+@pytest.mark.slow
 def test_a_memoriser_is_recognised():
     assert value("membership_auc", "memoriser") > 0.9
     assert value("density_membership_tpr", "memoriser") > 0.5

@@ -31,6 +31,7 @@ def scores(sex: bool, age: bool) -> Scores:
     return evaluate(stripped(data(), sex, age))
 
 
+@pytest.mark.slow
 def test_without_sex_and_age_conditioning_and_validity_are_not_applicable_and_all_else_is_judged():
     known, unknown = scores(False, False), scores(True, True)
     lost = set(known.metrics) - set(unknown.metrics)
@@ -41,6 +42,7 @@ def test_without_sex_and_age_conditioning_and_validity_are_not_applicable_and_al
     assert "repeated_codes" in unknown.metrics
 
 
+@pytest.mark.slow
 def test_without_age_alone_the_sex_is_still_judged():
     found = scores(False, True)
     assert {"sex_contrast", "sex_violations"} <= set(found.metrics)
@@ -65,6 +67,7 @@ def test_without_training_patients_what_needs_them_is_not_applicable():
     assert {"unigram_r2", "c2st_auc", "coverage"} <= set(found.metrics)
 
 
+@pytest.mark.slow
 def test_the_jackknife_and_the_portrait_do_without():
     bare = replace(stripped(data(120), True, True), train=None)
     assert jackknife.standard_errors(bare, 0)["unigram_r2"] > 0

@@ -58,6 +58,7 @@ def test_equals_the_reference():
         assert value(name, FRESH) == pytest.approx(np.mean([measure(one.answer, score) for score in scores]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["tstr_auroc", "tstr_auprc"])
 def test_the_half_width_is_that_of_other_patients(name: str):
     values = [function(name)(linked(500, seed, 0.8), FRESH) for seed in range(10, 22)]

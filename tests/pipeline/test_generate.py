@@ -49,6 +49,7 @@ def test_both_forms_hold_the_same_patients(made, capsys: pytest.CaptureFixture[s
         assert "# Synthetic patients of base, seed 0" in Path(f"made/{form}/MODEL_CARD.md").read_text()
 
 
+@pytest.mark.slow
 def test_the_same_request_writes_the_same_bytes(made):
     made("65", "--out", "one")
     made("65", "--out", "two")
@@ -76,6 +77,7 @@ def test_bad_input_is_one_line_and_leaves_nothing(made, capsys, arguments: list[
     assert {path.name for path in Path().iterdir()} == {"models", "resolved.yaml"}
 
 
+@pytest.mark.slow
 def test_the_reader_of_mimic3_takes_what_is_written(made):
     made("20-90", "--out", "made")
     table = Path("made/mimic3/DIAGNOSES_ICD.csv")

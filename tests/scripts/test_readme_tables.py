@@ -1,9 +1,11 @@
-"""The tables of README.md are those of the committed reports."""
+"""The tables of README.md and docs are those of the committed reports."""
 
 import json
 from pathlib import Path
 
-from scripts.readme_tables import ROOT, filled
+import pytest
+
+from scripts.readme_tables import ROOT, filled, pages
 
 CONTENT = {
     "reference": "base",
@@ -20,7 +22,7 @@ CONTENT = {
 def test_tables_by_hand(tmp_path: Path):
     (tmp_path / "run.json").write_text(json.dumps(CONTENT))
     text = "before\n<!-- table: run.json -->\nold\n<!-- end -->\nafter\n"
-    assert filled(text, tmp_path).splitlines() == [
+    assert filled(text, tmp_path, tmp_path).splitlines() == [
         "before",
         "<!-- table: run.json -->",
         "|             |       pair_r2 | coverage | sex_violations |",
@@ -37,7 +39,7 @@ def test_tables_by_hand(tmp_path: Path):
 def test_a_summary_is_that_of_the_report(tmp_path: Path):
     (tmp_path / "run.json").write_text(json.dumps(CONTENT | {"summary": "Of 4 comparisons, 3 are decided."}))
     text = "<!-- summary: run.json -->\nold\n<!-- end -->\n<!-- table: run.json -->\n<!-- end -->\n"
-    lines = filled(text, tmp_path).splitlines()
+    lines = filled(text, tmp_path, tmp_path).splitlines()
     assert lines[:3] == ["<!-- summary: run.json -->", "Of 4 comparisons, 3 are decided.", "<!-- end -->"]
     assert len(lines) > 9, "the table is written as well"
 
@@ -48,7 +50,7 @@ def test_claims_by_hand(tmp_path: Path):
         content = {"claims": [{"verdict": verdict} for verdict in verdicts]}
         (tmp_path / name / "findings.json").write_text(json.dumps(content))
     text = "<!-- table: reports/findings.json studies/one/findings.json -->\n<!-- end -->\n"
-    assert filled(text, tmp_path).splitlines()[1:-1] == [
+    assert filled(text, tmp_path, tmp_path).splitlines()[1:-1] == [
         "| claims                         | supported | refuted | undecided |",
         "|:-------------------------------|----------:|--------:|----------:|",
         "| [reports](reports/findings.md) |         3 |       0 |         0 |",
@@ -56,7 +58,21 @@ def test_claims_by_hand(tmp_path: Path):
     ]
 
 
-def test_the_readme_shows_the_committed_reports():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert "<!-- table: reports/ablation.json -->" in text
-    assert filled(text, ROOT) == text, "run: python -m scripts.readme_tables"
+def test_rows_may_be_chosen_and_links_lead_from_the_page(tmp_path: Path):
+    (tmp_path / "run.json").write_text(json.dumps(CONTENT))
+    text = "<!-- table: run.json only: memoriser base -->\n<!-- end -->\n"
+    assert [line.split()[1] for line in filled(text, tmp_path, tmp_path).splitlines()[3:-1]] == ["*memoriser*", "base"]
+    (tmp_path / "findings.json").write_text(json.dumps({"claims": []}))
+    text = "<!-- table: findings.json -->\n<!-- end -->\n"
+    assert "](../findings.md)" in filled(text, tmp_path, tmp_path / "docs")
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
+def test_pages_show_the_committed_reports(page: Path):
+    text = page.read_text(encoding="utf-8")
+    assert filled(text, ROOT, page.parent) == text, "run: python -m scripts.readme_tables"
+
+
+def test_the_readme_and_the_results_have_tables():
+    for page in ("README.md", "docs/results.md"):
+        assert "<!-- table: reports/ablation.json" in (ROOT / page).read_text(encoding="utf-8")

@@ -5,8 +5,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ehrgen.core.params import ParamsError
 from ehrgen.data.readers import kinds
 from ehrgen.data.readers.quality import ReaderError
+from ehrgen.data.readers.source import ONE_FILE, check, files_of
 from ehrgen.data.settings import CohortSettings
 from ehrgen.release import meds as meds_writer
 from ehrgen.release import mimic3_tables
@@ -60,6 +62,25 @@ def test_the_wrong_kind_says_which_it_seems_to_be(tmp_path, kind):
     for wrong in set(kinds.KINDS) - {kind} - set(kinds.ALIKE):
         with pytest.raises(ReaderError, match=f"seem to be {kinds.KINDS[kind].title}.*set cohort.source to {kind}"):
             kinds.read(wrong, path)
+
+
+FROM_FILES = sorted(set(KINDS) - {"cohort"})
+
+
+@pytest.mark.parametrize("kind", FROM_FILES)
+@pytest.mark.parametrize("wrong", sorted(set(kinds.KINDS) - {"cohort"}))
+def test_the_files_of_one_source_named_for_another_are_known_as_what_they_are(tmp_path, kind, wrong):
+    """As cohort.files names them, of all pairs; a source of one file tells by the names, before any is read."""
+    path = source(kind, tmp_path)
+    files = [path] if path.is_file() else files_of(path, kind)
+    cohort = {"source": wrong, "files": [str(file) for file in files]}
+    if kind == kinds.ALIKE.get(wrong, wrong):
+        check(cohort, "params.yaml")
+        assert len(kinds.read(wrong, files if kind not in ONE_FILE else files[0])[0]) > 0
+    else:
+        with pytest.raises((ParamsError, ReaderError), match=rf"these (seem to be|have the names of).*\b{kind}\b"):
+            check(cohort, "params.yaml")
+            kinds.read(wrong, files)
 
 
 def test_mimic_iv_renamed_to_look_like_mimic_iii_is_known_by_the_version_of_its_codes(tmp_path):

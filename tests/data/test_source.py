@@ -63,7 +63,14 @@ def test_a_folder_without_tables_is_refused(tmp_path: Path):
     [
         ("nhds", ["a", "b"], "cohort.files: nhds is read from one file, not from 2"),
         ("simulated", ["a", "b", "c"], "cohort.files: simulated is read from one file, not from 3"),
-        ("long", ["a", "b"], "long is read from one file, not from 2"),
+        ("long", ["a", "b"], "long is read from one file, not from 2$"),
+        ("nhds", ["PATIENTS.csv", "ADMISSIONS.csv.gz", "d.csv"], "these have the names of mimic3 or mimic4 or mimic4_"),
+        (
+            "long",
+            ["a/person.csv", "a/condition_occurrence.csv"],
+            "not from 2; these have the names of omop: set cohort",
+        ),
+        ("nhds", ["a/0.parquet", "a/1.parquet"], "not from 2; these have the names of meds: set cohort.source"),
     ],
 )
 def test_a_source_of_one_file_has_one(source: str, files: list[str], message: str):

@@ -88,6 +88,8 @@ def kind_of(path: Place) -> str | None:
     Raises:
         ReaderError: If there is no such folder or file.
     """
+    if not isinstance(path, Path) and len(path) == 1 and path[0].is_file():
+        return _kind_of_tables(path) or kind_of(path[0])
     if not isinstance(path, Path) or path.is_dir():
         return _kind_of_tables(path)
     if path.suffix == ".parquet":

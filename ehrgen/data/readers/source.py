@@ -49,7 +49,7 @@ def check(cohort: Any, where: str) -> None:
         remedy = f"write -S '{assignment(found)}'" if found else f"name {wanted}, which this folder lacks"
         raise ParamsError(f"{where}: {folder} is a folder; files are named one by one: {remedy}")
     if source in ONE_FILE and len(named) > 1:
-        raise ParamsError(f"{where}: {source} is read from one file, not from {len(named)}")
+        raise ParamsError(f"{where}: {source} is read from one file, not from {len(named)}{_named_like(named)}")
     here = Path.cwd()
     for file in named:
         if QUEUED in here.as_posix() and not (Path(file).is_absolute() or Path(file).exists()):
@@ -70,6 +70,14 @@ def files_of(folder: Path, source: Any) -> list[Path]:
     folder = folder / "hosp" if (folder / "hosp").is_dir() else folder  # of MIMIC-IV
     found = [path for path in sorted(folder.iterdir()) if path.name.lower() in wanted]
     return sorted(found, key=lambda path: wanted[path.name.lower()])
+
+
+def _named_like(files: Sequence[str]) -> str:
+    """Which sources have files of these names, as the end of a message; nothing is read."""
+    tables = {Path(file).name.lower().partition(".")[0] for file in files}
+    sources = [source for source, names in TABLES.items() if {name.lower() for name in names[:-1]} <= tables]
+    sources += ["meds"] if all(file.endswith(".parquet") for file in files) else []
+    return f"; these have the names of {' or '.join(sources)}: set cohort.source" if sources else ""
 
 
 def assignment(files: Iterable[Path]) -> str:

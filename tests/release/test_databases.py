@@ -1,4 +1,4 @@
-"""The tables of MIMIC-III as a database takes them: PostgreSQL's COPY, into columns some of which must not be empty."""
+"""The tables of MIMIC-III as PostgreSQL and DuckDB take them, by COPY into columns some of which must not be empty."""
 
 import os
 import shutil
@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ehrgen.data.cohort import Cohort
 from ehrgen.release import mimic3_tables
 from ehrgen.release.timeline import Timeline
 from tests.support.cohorts import cohort, population
@@ -98,19 +99,57 @@ def test_the_columns_are_those_that_are_written(tmp_path: Path):
 
 @pytest.mark.slow
 def test_postgres_loads_every_table(database: Database, tmp_path: Path):
-    patients = population(300, 0)
-    mimic3_tables.write(patients, Timeline.of(patients, np.random.default_rng(0)), tmp_path)
-    loaded = {}
+    patients = written(tmp_path)
     for name, columns in COLUMNS.items():
         table = database.folder / f"{name}.csv"
         shutil.copyfile(tmp_path / f"{name}.csv", table)
         table.chmod(0o644)
-        database.ask(f"create table {name} ({', '.join(f'{column} {kind}' for column, kind in columns.items())})")
+        database.ask(definition(name, columns))
         database.ask(f"\\copy {name} from '{table}' delimiter ',' csv header null ''")
-        loaded[name] = int(database.ask(f"select count(*) from {name}"))
-    assert loaded["PATIENTS"] == 300 and loaded["DIAGNOSES_ICD"] == len(patients.diagnoses)
-    assert loaded["D_ICD_DIAGNOSES"] == patients.diagnoses["code"].nunique()
-    assert database.ask("select count(*) from PATIENTS where DOD is null and EXPIRE_FLAG = 0") == "300"
-    assert database.ask("select count(*) from ADMISSIONS where DISCHTIME <= ADMITTIME or LANGUAGE is not null") == "0"
+    for question, answer in answers(patients).items():
+        assert database.ask(question) == answer, question
+
+
+def test_duckdb_loads_every_table(tmp_path: Path):
+    duckdb = pytest.importorskip("duckdb")
+    patients = written(tmp_path)
+    with duckdb.connect() as database:
+        for name, columns in COLUMNS.items():
+            database.execute(definition(name, columns))
+            database.execute(
+                f"copy {name} from '{tmp_path / name}.csv' (format csv, header, delimiter ',', nullstr '')"
+            )
+        for question, answer in answers(patients).items():
+            assert str(database.execute(question).fetchone()[0]) == answer, question
+        with pytest.raises(duckdb.ConstraintException, match="NOT NULL"):
+            database.execute("insert into DIAGNOSES_ICD values (null, 1, 1, 1, '4019')")
+
+
+def written(folder: Path) -> Cohort:
+    """Patients whose tables lie in the folder; the first code of each visit begins with a zero."""
+    drawn = population(300, 0)
+    rows = drawn.diagnoses.assign(code=drawn.diagnoses["code"].where(drawn.diagnoses["position"] > 0, "0389"))
+    patients = Cohort.from_rows(drawn.patients, rows)
+    mimic3_tables.write(patients, Timeline.of(patients, np.random.default_rng(0)), folder)
+    return patients
+
+
+def definition(name: str, columns: dict[str, str]) -> str:
+    return f"create table {name} ({', '.join(f'{column} {kind}' for column, kind in columns.items())})"
+
+
+def answers(patients: Cohort) -> dict[str, str]:
+    """Question in SQL -> answer, where the tables were taken as they were meant."""
+    diagnoses = str(len(patients.diagnoses))
     joined = "DIAGNOSES_ICD natural join (select ICD9_CODE, LONG_TITLE from D_ICD_DIAGNOSES) titles"
-    assert database.ask(f"select count(*) from {joined}") == str(len(patients.diagnoses))
+    return {
+        "select count(*) from PATIENTS": "300",
+        "select count(*) from DIAGNOSES_ICD": diagnoses,
+        "select count(*) from D_ICD_DIAGNOSES": str(patients.diagnoses["code"].nunique()),
+        "select count(*) from PATIENTS where DOD is null and EXPIRE_FLAG = 0": "300",
+        "select count(*) from ADMISSIONS where DISCHTIME <= ADMITTIME or LANGUAGE is not null": "0",
+        "select count(*) from DIAGNOSES_ICD where ICD9_CODE = '0389'": str(
+            (patients.diagnoses["code"] == "0389").sum()
+        ),
+        f"select count(*) from {joined}": diagnoses,
+    }

@@ -64,6 +64,29 @@ def test_the_wrong_kind_says_which_it_seems_to_be(tmp_path, kind):
             kinds.read(wrong, path)
 
 
+@pytest.mark.parametrize("kind", ["mimic3", "meds", "omop", "long"])
+def test_codes_that_nobody_bills_are_doubted_in_real_patients_and_judged_in_others(tmp_path, kind):
+    odd = cohort([["401 402"] * 3] * 5, "FMFMF", [60.0] * 5)
+    timeline = Timeline.of(odd, np.random.default_rng(0))
+    match kind:
+        case "mimic3":
+            mimic3_tables.write(odd, timeline, tmp_path)
+        case "meds":
+            meds_writer.write(odd, timeline, "some", np.random.default_rng(0), tmp_path)
+        case "omop":
+            write_omop(tmp_path)
+            table = pd.read_csv(tmp_path / "condition_occurrence.csv", dtype=str)
+            table = pd.concat([table.assign(condition_source_value="401")] * 20)
+            table.to_csv(tmp_path / "condition_occurrence.csv", index=False)
+        case "long":
+            rows = odd.diagnoses.merge(odd.patients.assign(age=60)).rename(columns={"patient_id": "patient"})
+            rows.to_csv(tmp_path / "file.csv", index=False)
+    path = tmp_path / "file.csv" if kind == "long" else tmp_path
+    with pytest.raises(ReaderError, match="are categories or cut codes, which nobody can bill"):
+        kinds.read(kind, path)
+    assert set(kinds.read_judged(path)[0].diagnoses["code"]) <= {"401", "402"}
+
+
 FROM_FILES = sorted(set(KINDS) - {"cohort"})
 
 

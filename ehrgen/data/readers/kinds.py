@@ -25,7 +25,7 @@ class Kind:
     Attributes:
         title: What it is, in words.
         read: The reader; real patients have a sex and an age.
-        judged: The same for patients who are only judged, where these may be unknown.
+        judged: The same for patients who are only judged: these may be unknown, and codes as a generator made them.
     """
 
     title: str
@@ -42,7 +42,7 @@ def _saved(folder: Path) -> tuple[Cohort, Quality]:
 
 
 KINDS = {
-    "mimic3": Kind("tables of MIMIC-III", mimic3.read, mimic3.read),
+    "mimic3": Kind("tables of MIMIC-III", mimic3.read, _partial(mimic3.read)),
     "mimic4": Kind("tables of MIMIC-IV", mimic4.read, mimic4.read),
     mimic4.MAPPED: Kind("tables of MIMIC-IV, ICD-10 translated", mimic4.read_mapped, mimic4.read_mapped),
     "meds": Kind("a MEDS dataset", meds.read, _partial(meds.read)),

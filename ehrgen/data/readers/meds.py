@@ -48,7 +48,7 @@ def read(place: Path | Sequence[Path], partial: bool = False) -> tuple[Cohort, Q
     """The cohort of a MEDS dataset, a folder or the files named, and what became of its events.
 
     Args:
-        partial: A dataset without any sex, or without any birth, is no error.
+        partial: A dataset without any sex, or without any birth, or with codes that nobody bills, is no error.
 
     Raises:
         ReaderError: If there is no data file, one cannot be read, or its content cannot be trusted.
@@ -59,7 +59,7 @@ def read(place: Path | Sequence[Path], partial: bool = False) -> tuple[Cohort, Q
         raise ReaderError(f"{place_name(place)}: no data/*.parquet of a MEDS dataset; name the folder or its files")
     where = f"{shards[0].parent}: codes"
     events = pd.concat([_events(shard) for shard in shards], ignore_index=True)
-    rows = _diagnoses(events, where, quality)
+    rows = _diagnoses(events, where, quality, not partial)
     rows = with_visits(rows, _stays(events), f"{shards[0].parent}: diagnoses", quality)
     patients = _patients(events, rows, where)
     patients = described(patients, f"{shards[0].parent}: patients with a diagnosis", quality, partial)
@@ -138,7 +138,7 @@ def _kinds(codes: pd.Series) -> pd.DataFrame:
     return found
 
 
-def _diagnoses(events: pd.DataFrame, where: str, quality: Quality) -> pd.DataFrame:
+def _diagnoses(events: pd.DataFrame, where: str, quality: Quality, doubted: bool) -> pd.DataFrame:
     """patient_id, time, stay, position and code of the ICD-9 diagnoses that can be used."""
     nine, ten = (events["kind"] == kind for kind in (ICD9, ICD10))
     if not nine.any():
@@ -150,7 +150,7 @@ def _diagnoses(events: pd.DataFrame, where: str, quality: Quality) -> pd.DataFra
     rows = events[nine].rename(columns={"subject_id": "patient_id"})
     raw = rows["value"].astype("str").str.strip()
     rows = rows.assign(code=icd9.normalise(raw))
-    rows = rows[usable_codes(raw, rows["code"], where, quality).to_numpy(dtype=bool)]
+    rows = rows[usable_codes(raw, rows["code"], where, quality, doubted).to_numpy(dtype=bool)]
     rows = rows.sort_values(["patient_id", "position", "time"], kind="stable")
     return rows.assign(position=range(len(rows)))[["patient_id", "time", "stay", "position", "code"]]
 

@@ -25,13 +25,16 @@ DAYS_PER_YEAR = 365.2425
 LONGEST_LIFE, SHIFTED, SHIFTED_LAST = 125, 290, 340
 
 
-def read(place: Path | Sequence[Path]) -> tuple[Cohort, Quality]:
+def read(place: Path | Sequence[Path], partial: bool = False) -> tuple[Cohort, Quality]:
     """The cohort of a folder of MIMIC-III tables, or of three named ones, and what became of its rows.
 
     Every patient is unassigned.
 
     A visit is an admission with a code, in order of ADMITTIME; within it codes follow SEQ_NUM. `age_years`
     is the age at the first visit, 90 for everyone over 89. A code counts once an admission.
+
+    Args:
+        partial: Codes that nobody bills are no error.
 
     Raises:
         ReaderError: If a table is missing, empty or damaged, or its content cannot be trusted.
@@ -44,24 +47,25 @@ def read(place: Path | Sequence[Path]) -> tuple[Cohort, Quality]:
         other = int((~coded.rows["icd_version"].isin(["9", "9.0", ""])).sum())
         where, remedy = coded.where("icd_version"), "keep the rows in ICD-9"
         refuse(other, len(coded.rows), where, "are not 9, as icd9_code says", remedy)
-    return cohort_of_tables(people, people.dates("dob"), stays, coded, "icd9_code", quality), quality
+    return cohort_of_tables(people, people.dates("dob"), stays, coded, "icd9_code", quality, not partial), quality
 
 
 def cohort_of_tables(
-    people: Table, birth: pd.Series, stays: Table, coded: Table, code: str, quality: Quality
+    people: Table, birth: pd.Series, stays: Table, coded: Table, code: str, quality: Quality, doubted: bool = True
 ) -> Cohort:
     """The cohort of the tables PATIENTS, ADMISSIONS and DIAGNOSES_ICD, and counts of what became of their rows.
 
     Args:
         birth: Of each row of PATIENTS.
         code: The column of DIAGNOSES_ICD with ICD-9-CM codes.
+        doubted: Whether codes that nobody bills are an error.
 
     Raises:
         ReaderError: As `read`.
     """
     patients = _patients(people, birth, quality)
     admissions = _admissions(stays, patients, quality)
-    diagnoses = _diagnoses(coded, admissions, code, quality)
+    diagnoses = _diagnoses(coded, admissions, code, quality, doubted)
     with_code = admissions["hadm_id"].isin(diagnoses["hadm_id"])
     quality.dropped["admissions without a diagnosis"] = refuse(
         int((~with_code).sum()), len(with_code), stays.where("hadm_id"), "have no diagnosis", RELEASES, ABSENT
@@ -134,7 +138,7 @@ def _admissions(table: Table, patients: pd.DataFrame, quality: Quality) -> pd.Da
     return admissions.assign(age_years=age, visit=np.arange(len(admissions)))
 
 
-def _diagnoses(table: Table, admissions: pd.DataFrame, code: str, quality: Quality) -> pd.DataFrame:
+def _diagnoses(table: Table, admissions: pd.DataFrame, code: str, quality: Quality, doubted: bool) -> pd.DataFrame:
     """patient_id, hadm_id, visit, position and code of the rows that can be used, in order."""
     raw = table.rows[code]
     rows = pd.DataFrame(
@@ -147,7 +151,7 @@ def _diagnoses(table: Table, admissions: pd.DataFrame, code: str, quality: Quali
     )
     present = rows["hadm_id"].isin(admissions["hadm_id"])
     quality.dropped["diagnoses of no admission in use"] = _orphans(present, table.where("hadm_id"), "ADMISSIONS in use")
-    usable = usable_codes(raw, rows["code"], table.where(code), quality)
+    usable = usable_codes(raw, rows["code"], table.where(code), quality, doubted)
     rows = rows[present & usable].merge(admissions[["hadm_id", "patient_id", "visit"]], on="hadm_id")
     own = rows["subject_id"] == rows["patient_id"]
     quality.dropped["diagnoses whose admission is another patient's"] = refuse(

@@ -30,7 +30,7 @@ def read(place: Path | Sequence[Path], partial: bool = False) -> tuple[Cohort, Q
     """The cohort of a folder of OMOP tables, and what became of its rows; every patient is unassigned.
 
     Args:
-        partial: Tables without any sex, or without any birth, are no error.
+        partial: Tables without any sex, or without any birth, or with codes that nobody bills, are no error.
 
     Raises:
         ReaderError: If a table is missing, empty or damaged, or its content cannot be trusted.
@@ -39,7 +39,7 @@ def read(place: Path | Sequence[Path], partial: bool = False) -> tuple[Cohort, Q
     people = Table.read(place, "person", ("person_id", "gender_concept_id", *BIRTH))
     coded = ("person_id", "condition_start_date", "condition_source_value", "visit_occurrence_id")
     conditions = Table.read(place, "condition_occurrence", coded)
-    rows = _diagnoses(conditions, quality)
+    rows = _diagnoses(conditions, quality, not partial)
     rows = with_visits(rows, _stays(place), conditions.where("condition_start_date"), quality)
     patients = _patients(people, rows, quality)
     patients["age_years"] = publish_ages(patients["age_years"], quality)
@@ -50,7 +50,7 @@ def read(place: Path | Sequence[Path], partial: bool = False) -> tuple[Cohort, Q
     return cohort_of(patients.assign(split="unassigned"), rows), quality
 
 
-def _diagnoses(conditions: Table, quality: Quality) -> pd.DataFrame:
+def _diagnoses(conditions: Table, quality: Quality, doubted: bool) -> pd.DataFrame:
     raw = conditions.rows["condition_source_value"].str.replace(VOCABULARY, "", regex=True)
     rows = pd.DataFrame(
         {
@@ -62,7 +62,7 @@ def _diagnoses(conditions: Table, quality: Quality) -> pd.DataFrame:
         }
     )
     where = conditions.where("condition_source_value")
-    return rows[usable_codes(raw, rows["code"], where, quality).to_numpy(dtype=bool)]
+    return rows[usable_codes(raw, rows["code"], where, quality, doubted).to_numpy(dtype=bool)]
 
 
 def _stays(place: Path | Sequence[Path]) -> pd.DataFrame:

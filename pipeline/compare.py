@@ -5,7 +5,7 @@ from pathlib import Path
 from ehrgen.core.command import run
 from ehrgen.core.files import replacing, write_json, write_text
 from ehrgen.core.params import load_yaml, section
-from ehrgen.findings.statistics.comparison import changes, compare
+from ehrgen.findings.statistics.comparison import changes, compare, loss_alone
 from ehrgen.findings.statistics.costs import costs
 from ehrgen.findings.statistics.history import mean_of_final_epochs
 from ehrgen.findings.statistics.margins import load_resolution
@@ -27,7 +27,7 @@ def main() -> None:
     resolution = load_resolution(REPORTS / "margins.json")
     changed = changes(load_effective(Path("resolved.yaml"), settings), settings.reference)
     endpoints = {variant: primary(changed.get(variant, {})) for variant in settings.run}
-    of_ablation = (settings.run, settings.seeds, settings.reference)
+    of_ablation = (settings.run, settings.seeds, settings.reference, loss_alone(changed))
     ablation = compare(results.runs, results.anchors, resolution, endpoints, *of_ablation)
     with replacing(REPORTS / "variants") as folder:
         for variant in filter(results.runs.get, settings.run):

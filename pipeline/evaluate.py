@@ -1,4 +1,4 @@
-"""Held-out real patients and the samples of one variant and seed -> reports/runs and reports/portraits."""
+"""Held-out real patients and the samples of one variant and seed -> reports/runs; the first -> reports/portraits."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +10,7 @@ from ehrgen.data.cohort import Cohort
 from ehrgen.data.simulation.process import known
 from ehrgen.metrics import portrait
 from ehrgen.metrics.cohorts.handed_on import handing_on
-from ehrgen.metrics.evaluation import EvaluationData, evaluate
+from ehrgen.metrics.evaluation import EvaluationData, evaluate_samples
 from ehrgen.metrics.families.likelihood import Likelihood
 from ehrgen.metrics.settings import EvaluateSettings
 
@@ -21,7 +21,8 @@ def main() -> None:
     truth = known(Path("data/process"))
     cohort = Cohort.load(Path("data/cohort"))
     heldout, train = cohort.of_split("heldout"), cohort.of_split("train")
-    generated = Cohort.load(Path("samples") / variant / str(seed))
+    samples = sorted((Path("samples") / variant / str(seed)).iterdir(), key=lambda folder: int(folder.name))
+    generated, *further = map(Cohort.load, samples)
     data = EvaluationData.of(heldout, generated, train, settings.patients, settings.seed, truth)
     likelihood = Likelihood.load(Path("likelihoods") / variant / f"{seed}.parquet")
     if len(data) < settings.patients:
@@ -30,7 +31,9 @@ def main() -> None:
             f"{len(train):,} were trained on and {len(generated):,} were sampled"
         )
     with handing_on(store_root() / "metrics", data.heldout, data.train):
-        evaluate(replace(data, likelihood=likelihood)).save(Path("reports/runs") / variant / f"{seed}.json")
+        others = [data.sampled(cohort, settings.seed) for cohort in further]
+        scores = evaluate_samples(replace(data, likelihood=likelihood), others)
+        scores.save(Path("reports/runs") / variant / f"{seed}.json")
         portrait.save(portrait.portrait(data), Path("reports/portraits") / variant / f"{seed}.json")
 
 

@@ -1,18 +1,17 @@
-"""A trained model -> a synthetic cohort (demographics of the training split or of a table), and real likelihoods."""
+"""A trained model -> synthetic cohorts (demographics of the training split or of a table), and real likelihoods."""
 
 from pathlib import Path
 
-import numpy as np
-
 from ehrgen.core.command import cell, run
+from ehrgen.core.files import replacing
 from ehrgen.core.params import load_yaml, section
 from ehrgen.data.cohort import Cohort
-from ehrgen.data.people import draw_people, read_people
+from ehrgen.data.people import read_people
 from ehrgen.learning.machine import launcher, processes
 from ehrgen.learning.machine.device import machine_for
 from ehrgen.learning.model.prompt_bart import PromptBart
 from ehrgen.learning.sampling.likelihoods import save_likelihoods, score_cohort
-from ehrgen.learning.sampling.sampler import sample_cohort
+from ehrgen.learning.sampling.sampler import sample_cohorts
 from ehrgen.learning.settings import Recipe, SamplingSettings, effective
 
 
@@ -25,17 +24,17 @@ def main() -> None:
     here = machine_for(recipe)
     real = Cohort.load(Path("data/cohort"))
     people = real.of_split("train").patients if settings.table is None else read_people(Path(settings.table))
-    rng = np.random.default_rng([settings.seed, seed])
-    people = draw_people(people, settings.patients, rng)
     trained = PromptBart.load(Path("models") / variant / str(seed))
-    cohort = sample_cohort(trained, people, settings, int(rng.integers(2**31)), here)
+    samples = sample_cohorts(trained, people, settings, seed, here)
     likelihoods = score_cohort(trained, real, settings, recipe.train.order, seed, here)
     if not processes.first():
         return
-    cohort.save(Path("samples") / variant / str(seed))
+    with replacing(Path("samples") / variant / str(seed)) as folder:
+        for number, sample in enumerate(samples):
+            sample.save(folder / str(number))
     save_likelihoods(likelihoods, Path("likelihoods") / variant / f"{seed}.parquet")
-    made = f"{len(cohort)} patients, {len(cohort.diagnoses)} diagnoses"
-    print(f"{variant} {seed}: {made}; {len(likelihoods)} real ones scored")
+    made = f"{sum(map(len, samples)):,} patients in {len(samples)} samples"
+    print(f"{variant} {seed}: {made}; {len(likelihoods):,} real ones scored")
 
 
 if __name__ == "__main__":

@@ -160,6 +160,7 @@ class SamplingSettings(Settings):
     """How patients are drawn from a trained model."""
 
     patients: int = Field(ge=1, le=10**9)
+    samples: int = Field(ge=1, le=1000)
     seed: Seed
     demographics: bool
     table: str | None

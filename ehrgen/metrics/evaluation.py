@@ -1,5 +1,6 @@
 """All metrics of one synthetic cohort, at equal numbers of patients."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -10,7 +11,7 @@ from ehrgen.data.disclosure import SMALLEST_SHOWN
 from ehrgen.data.simulation.simulator import Simulator
 from ehrgen.metrics.families.likelihood import Likelihood
 from ehrgen.metrics.table.scores import Scores
-from ehrgen.metrics.table.suite import METRICS, NotJudged, count, function
+from ehrgen.metrics.table.suite import AVERAGED, METRICS, NotJudged, count, function
 
 ABSENT = {  # of optional data: what its absence means
     "train": "not applicable: it needs the patients that the generator was trained on",
@@ -55,10 +56,8 @@ class EvaluationData:
         The real samples depend on the seed and the size alone, so that every run meets the same real patients.
         """
         n = min(patients, *(len(cohort) for cohort in (heldout, synthetic, train) if cohort is not None))
-        heldout, synthetic = (
-            cohort.sample(n, np.random.default_rng([seed, number]))
-            for number, cohort in enumerate((heldout, synthetic))
-        )
+        heldout = heldout.sample(n, np.random.default_rng([seed, 0]))
+        synthetic = synthetic.sample(n, np.random.default_rng([seed, 1]))
         train = train if train is None else train.sample(n, np.random.default_rng([seed, 2]))
         return cls(heldout, synthetic, train, truth, copies)
 
@@ -74,19 +73,28 @@ class EvaluationData:
         """The same with other patients to be judged."""
         return replace(self, synthetic=synthetic, copies=copies)
 
+    def sampled(self, synthetic: Cohort, seed: int) -> Cohort:
+        """As many patients of another sample, drawn as `of` draws them."""
+        return synthetic.sample(len(self), np.random.default_rng([seed, 1]))
+
     def __len__(self) -> int:
         return len(self.synthetic)
 
 
-def evaluate(data: EvaluationData) -> Scores:
-    """Every metric of the suite, or the reason why it has no value."""
+def evaluate(data: EvaluationData, metrics: Iterable[str] = METRICS) -> Scores:
+    """Every metric of the suite, or of these, or the reason why it has no value."""
     values, reasons = {}, {}
-    for name in METRICS:
+    for name in metrics:
         try:
             values[name] = value(name, data)
         except NotJudged as reason:
             reasons[name] = str(reason)
     return Scores(values, reasons, len(data))
+
+
+def evaluate_samples(data: EvaluationData, further: Iterable[Cohort]) -> Scores:
+    """The mean over several samples of one generator, that of `data` and others as large; see `suite.AVERAGED`."""
+    return Scores.mean([evaluate(data), *(evaluate(data.judging(sample, data.copies), AVERAGED) for sample in further)])
 
 
 def value(name: str, data: EvaluationData) -> float:

@@ -140,5 +140,9 @@ class Request:
     def stated(self, resolved: dict[str, Any]) -> dict[str, Any]:
         """What was asked for and how it was sampled, for the card."""
         who = {"table": self.table.name} if self.table else {"age": self.age, "sex": self.sex or "F or M, at random"}
-        how = {k: v for k, v in self.settings(resolved).model_dump().items() if k not in ("table", "batch_patients")}
+        how = {
+            k: v
+            for k, v in self.settings(resolved).model_dump().items()
+            if k not in ("table", "samples", "batch_patients")
+        }
         return {**who, **how}

@@ -16,7 +16,7 @@ from ehrgen.data.sequences.vocabulary import BOS, EOS, FIRST_CODE, FIRST_SYMBOL,
 from ehrgen.learning.batches import collate
 from ehrgen.learning.machine.device import Machine
 from ehrgen.learning.model.prompt_bart import PromptBart
-from ehrgen.learning.sampling.sampler import END, draw, sample_cohort, write_histories
+from ehrgen.learning.sampling.sampler import END, draw, sample_cohort, sample_cohorts, write_histories
 from tests.support.cohorts import cohort
 from tests.support.sequences import sequences_of, tiny
 from tests.support.training import here, sampling, stirred, untrained
@@ -274,3 +274,16 @@ def test_dropout_is_off():
     model = untrained(dropout=0.5).train()
     first, again = (drawn(model.train(), greedy=True).diagnoses for _ in range(2))
     pd.testing.assert_frame_equal(first, again)
+
+
+def test_samples_differ_from_each_other_and_are_of_the_same_people_for_every_model():
+    first, second = sample_cohorts(untrained(), people(), sampling(samples=2), 3, here())
+    assert len(first) == len(second) == sampling().patients
+    assert not first.patients.equals(second.patients) and not first.diagnoses.equals(second.diagnoses)
+    other_seed = sample_cohorts(untrained(), people(), sampling(samples=1), 4, here())[0]
+    assert not other_seed.patients.equals(first.patients)
+    greedy = sample_cohorts(untrained(), people(), sampling(samples=2, greedy=True), 3, here())
+    for ours, theirs in zip((first, second), greedy, strict=True):
+        assert ours.patients.equals(theirs.patients), "another way to sample meets the same people"
+    more = sample_cohorts(untrained(), people(), sampling(samples=3), 3, here())
+    assert more[1].diagnoses.equals(second.diagnoses), "a further sample changes none before it"

@@ -3,8 +3,8 @@ import pytest
 
 from ehrgen.data.cohort import Cohort, CohortError
 from ehrgen.data.simulation import simulator
-from ehrgen.metrics.evaluation import EvaluationData, evaluate, value
-from ehrgen.metrics.table.suite import METRICS, NotJudged
+from ehrgen.metrics.evaluation import EvaluationData, evaluate, evaluate_samples, value
+from ehrgen.metrics.table.suite import AVERAGED, METRICS, NotJudged
 from tests.support.cohorts import cohort, population
 from tests.support.sandbox import ROOT
 
@@ -94,3 +94,21 @@ def test_samples_are_equal_and_the_real_ones_are_shared():
         once, again, other = (getattr(sample, part).patients["patient_id"].tolist() for sample in samples)
         assert once == again
         assert once != other
+
+
+def test_a_sample_without_a_value_leaves_the_mean_without_one():
+    held, train = population(900, 1), population(900, 3)
+    some, none = population(900, 2), population(900, 4)
+    none = Cohort.from_rows(none.patients, none.diagnoses.assign(code="4019"))
+    scores = evaluate_samples(EvaluationData(held, some, train), [none])
+    assert "sex_rule_patients" in scores.metrics
+    assert scores.not_judged["sex_violations"].startswith("in 1 of 2 samples: vacuous")
+    assert not scores.metrics.keys() & scores.not_judged.keys()
+    both = evaluate_samples(EvaluationData(held, none, train), [none])
+    assert both.not_judged["sex_violations"].startswith("vacuous"), "the same in every sample"
+
+
+def test_what_is_averaged_depends_on_the_sample_and_asks_no_attacker():
+    families = {METRICS[name].family for name in AVERAGED}
+    assert {"fidelity", "association", "collapse", "conditioning", "validity", "detection"} <= families
+    assert not families & {"likelihood", "privacy", "utility"} and "mmd_p" not in AVERAGED

@@ -127,6 +127,15 @@ def test_scores_come_back_rounded_and_sorted(tmp_path: Path):
     assert Scores.load(tmp_path / "a" / "0.json") == Scores(
         {"coverage": 1.0, "pair_r2": 0.1235}, {"unigram_r2": "why"}, 7
     )
+    Scores({"coverage": 0.5}, {}, 7, {"coverage": [0.123456, 0.876544]}).save(tmp_path / "1.json")
+    assert Scores.load(tmp_path / "1.json").of_samples == {"coverage": [0.1235, 0.8765]}
+
+
+@pytest.mark.parametrize("samples", [{"a": [1.0, 2.0], "b": [1.0]}, {"c": [1.0, 2.0]}])
+def test_samples_that_cannot_be_those_of_the_metrics_are_refused(tmp_path: Path, samples: dict):
+    Scores({"a": 1.0, "b": 1.0}, {}, 7, samples).save(tmp_path / "0.json")
+    with pytest.raises(ScoresError, match="of_samples: expected equally many"):
+        Scores.load(tmp_path / "0.json")
 
 
 BROKEN = [

@@ -1,5 +1,7 @@
 """The stages evaluate and anchor on a small cohort in a folder."""
 
+import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -30,8 +32,10 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def evaluated(synthetic: Cohort, monkeypatch: pytest.MonkeyPatch) -> Scores:
-    synthetic.save(Path("samples/base/0"))
+def evaluated(synthetic: Cohort, monkeypatch: pytest.MonkeyPatch, *further: Cohort) -> Scores:
+    shutil.rmtree("samples/base/0", ignore_errors=True)
+    for number, sample in enumerate((synthetic, *further)):
+        sample.save(Path("samples/base/0") / str(number))
     cohort = Cohort.load(Path("data/cohort"))
     stated = likelihood_of(*(cohort.of_split(split) for split in ("heldout", "train")))
     Path("likelihoods/base").mkdir(parents=True, exist_ok=True)
@@ -53,6 +57,22 @@ def test_evaluate_says_when_it_compares_fewer(project, monkeypatch, capsys):
     assert evaluated(population(120, 2), monkeypatch).patients == 120
     printed = capsys.readouterr().out
     assert printed == "120 patients compared, not 150: 150 are held out, 200 were trained on and 120 were sampled\n"
+
+
+def test_several_samples_are_averaged_and_the_first_is_portrayed(project, monkeypatch):
+    samples = [population(150, seed) for seed in range(2, 14)]  # a folder named 10 comes after one named 2
+    portraits, alone = [], []
+    for sample in samples:
+        alone.append(evaluated(sample, monkeypatch))
+        portraits.append(json.loads(Path("reports/portraits/base/0.json").read_text()))
+    assert not alone[0].of_samples
+    together = evaluated(samples[0], monkeypatch, *samples[1:])
+    assert json.loads(Path("reports/portraits/base/0.json").read_text()) == portraits[0]
+    found = [one.metrics["coverage"] for one in alone]
+    assert together.of_samples["coverage"] == found and len(set(found)) > 6
+    assert together.metrics["coverage"] == pytest.approx(np.mean(found), rel=1e-3)
+    for name in ("membership_auc", "nll_per_code"):
+        assert together.metrics[name] == alone[0].metrics[name] and name not in together.of_samples
 
 
 @pytest.mark.slow

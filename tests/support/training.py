@@ -90,6 +90,7 @@ TRAIN = {
 }
 SAMPLING = {
     "patients": 50,
+    "samples": 1,
     "seed": 0,
     "demographics": True,
     "table": None,

@@ -8,10 +8,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from ehrgen.findings.statistics import pooling
 from ehrgen.findings.statistics.caveats import Runs, blind, missing, not_judged, resolution_missing, sizes
-from ehrgen.findings.statistics.intervals import Estimate, paired_difference
+from ehrgen.findings.statistics.intervals import Estimate
 from ehrgen.findings.statistics.margins import INDEPENDENT, equivalence_margins
 from ehrgen.findings.statistics.results import FLOOR
+from ehrgen.findings.statistics.sampling_noise import Noise, sampling_noise
 from ehrgen.findings.statistics.significance import Key, Significance, significance
 from ehrgen.metrics.table.scores import Scores, rounded
 from ehrgen.metrics.table.suite import HEADLINE, METRICS, VACUOUS
@@ -44,6 +46,7 @@ class Ablation:
         anchors: Anchor -> metric -> value; `floor` is real patients against real patients.
         margins: Metric -> equivalence margin.
         resolution: Metric -> standard error of the floor over samples of patients.
+        noise: Metric -> how much of the chance in it is that of drawing patients from a model.
         vacuous: Variant or anchor -> rates that have no denominator anywhere.
         remarks: What is missing or not judged, and why; one sentence each.
     """
@@ -58,6 +61,7 @@ class Ablation:
     anchors: dict[str, dict[str, float]]
     margins: dict[str, float]
     resolution: dict[str, float]
+    noise: dict[str, Noise]
     vacuous: dict[str, list[str]]
     remarks: list[str]
 
@@ -80,6 +84,7 @@ class Ablation:
             "anchors": {anchor: _rounded(values) for anchor, values in self.anchors.items()},
             "equivalence_margins": _rounded(self.margins),
             "resolution": _rounded(self.resolution),
+            "noise": {metric: one.content() for metric, one in self.noise.items()},
             "vacuous": self.vacuous,
             "remarks": self.remarks,
         }
@@ -105,12 +110,14 @@ def compare(
     variants: Sequence[str],
     seeds: Sequence[int],
     reference: str,
+    alike: Collection[str] = (),
 ) -> Ablation:
     """The comparison of these variants over these seeds; runs that are absent become remarks.
 
     Args:
         resolution: Metric -> standard error of the floor.
         endpoints: Variant -> metric -> why it is a primary endpoint; what is not listed is exploratory.
+        alike: Variants that differ from the reference in their loss alone: they share one estimate of the chance.
 
     Raises:
         ComparisonError: If not one run is there.
@@ -120,19 +127,16 @@ def compare(
         raise ComparisonError("no run of any variant has been evaluated; run `dvc repro` first")
     unfit = blind(anchors.get(FLOOR))
     values = long_table(runs, [name for name in METRICS if name not in unfit])
-    estimates = regrouped({key: Estimate.of(list(by_seed.values())) for key, by_seed in values.items()}, variants)
-    differences = paired_differences(values, reference)
+    estimates, differences = means(values, variants), pooling.differences(values, reference, alike)
     anchor_values = {anchor: _without(unfit, scores.metrics) for anchor, scores in anchors.items()}
     margins = equivalence_margins(anchor_values, {name: one.mean for name, one in estimates.get(reference, {}).items()})
-    judged = significance(
-        {key: difference for key, difference in differences.items() if key[1] in COMPARED},
-        {key: margins[key[1]] for key in differences if key[1] in margins},
-        {(variant, metric) for variant, reasons in endpoints.items() for metric in reasons},
-    )
+    compared = {key: difference for key, difference in differences.items() if key[1] in COMPARED}
+    margin_of = {key: margins[key[1]] for key in differences if key[1] in margins}
+    judged = significance(compared, margin_of, {(name, metric) for name, row in endpoints.items() for metric in row})
     scores_of = {variant: list(by_seed.values()) for variant, by_seed in runs.items()}
     scores_of |= {anchor: [scores] for anchor, scores in anchors.items()}
     others = [variant for variant in variants if variant != reference]
-    of_anchors = [*sizes(runs, anchors), *resolution_missing(anchors, resolution)]
+    of_sizes = [*missing(runs, seeds, reference), *sizes(runs, anchors), *resolution_missing(anchors, resolution)]
     return Ablation(
         reference=reference,
         patients=sorted({scores.patients for of_owner in scores_of.values() for scores in of_owner}),
@@ -144,8 +148,9 @@ def compare(
         anchors=anchor_values,
         margins=margins,
         resolution=_without(unfit, resolution),
+        noise={name: one for name, one in sampling_noise(runs, reference, alike).items() if name not in unfit},
         vacuous={owner: names for owner, of_owner in scores_of.items() if (names := vacuous_everywhere(of_owner))},
-        remarks=[*missing(runs, seeds, reference), *of_anchors, *unfit.values(), *not_judged(runs, anchors)],
+        remarks=[*of_sizes, *unfit.values(), *not_judged(runs, anchors)],
     )
 
 
@@ -160,14 +165,9 @@ def long_table(runs: Runs, metrics: Iterable[str]) -> dict[Key, dict[int, float]
     return table
 
 
-def paired_differences(values: Mapping[Key, Mapping[int, float]], reference: str) -> dict[Key, Estimate]:
-    """(variant, metric) -> difference from the reference, where both have a seed in common."""
-    differences = {
-        (variant, metric): paired_difference(by_seed, values[reference, metric])
-        for (variant, metric), by_seed in values.items()
-        if variant != reference and (reference, metric) in values
-    }
-    return {key: difference for key, difference in differences.items() if difference is not None}
+def means(values: Mapping[Key, Mapping[int, float]], variants: Collection[str]) -> dict[str, dict[str, Estimate]]:
+    """Variant -> metric -> mean over seeds."""
+    return regrouped({key: Estimate.of(list(by_seed.values())) for key, by_seed in values.items()}, variants)
 
 
 def regrouped(table: Mapping[Key, Content], variants: Collection[str]) -> dict[str, dict[str, Content]]:
@@ -218,6 +218,16 @@ def changes(effective: Mapping[str, Mapping[str, Mapping[str, Any]]], reference:
     }
 
 
+def loss_alone(changed: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """The variants that differ from the reference in their loss alone, given what `changes` says.
+
+    Example:
+        >>> loss_alone({"a": {"loss.age": 0}, "b": {"loss.age": 0, "model.layers": 1}, "same": {}})
+        ['a', 'same']
+    """
+    return [variant for variant, listed in changed.items() if all(name.startswith("loss.") for name in listed)]
+
+
 def vacuous_everywhere(scores: Sequence[Scores]) -> list[str]:
     """Rates that are vacuous in all of these."""
     of_each = [
@@ -236,6 +246,8 @@ def _written(table: Mapping[str, Mapping[str, Estimate]]) -> dict[str, dict[str,
 
 def _parts(estimate: Estimate) -> dict[str, float]:
     parts: dict[str, float] = {"mean": estimate.mean, "seeds": estimate.seeds}
+    if estimate.pooled_freedom is not None:
+        parts["degrees_of_freedom"] = estimate.pooled_freedom
     if estimate.half_width is not None:
         low, high = estimate.mean - estimate.half_width, estimate.mean + estimate.half_width
         parts |= {"low": low, "high": high, "half_width": estimate.half_width}

@@ -9,7 +9,7 @@ From scipy.special, which is what scipy.stats.t calls: it is imported in a fifth
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import fmean, stdev
 
 from scipy.special import stdtr, stdtrit
@@ -29,6 +29,8 @@ class Estimate:
     mean: float
     half_width: float | None
     seeds: int
+    pooled_freedom: int | None = field(default=None, repr=False)
+    """Degrees of freedom, if the spread was estimated from more than these seeds (see `pooling`)."""
 
     @classmethod
     def of(cls, values: Sequence[float]) -> "Estimate":
@@ -45,6 +47,16 @@ class Estimate:
         return cls(fmean(values), half, len(values))
 
     @property
+    def freedom(self) -> int:
+        """Degrees of freedom of the spread."""
+        return self.seeds - 1 if self.pooled_freedom is None else self.pooled_freedom
+
+    @property
+    def error(self) -> float | None:
+        """Standard error of the mean; None without an interval."""
+        return None if self.half_width is None else self.half_width / t_quantile(self.freedom)
+
+    @property
     def p(self) -> float | None:
         """P(a mean at least this far from 0) if the truth is 0, two-sided; None without an interval.
 
@@ -52,20 +64,15 @@ class Estimate:
             >>> round(Estimate.of([1, 2, 3]).p, 4)
             0.0742
         """
-        if self.half_width is None:
+        if self.error is None:
             return None
-        if self.half_width == 0:
+        if self.error == 0:
             return float(self.mean == 0)
-        freedom = self.seeds - 1
-        error = self.half_width / t_quantile(freedom)
-        return 2 * float(stdtr(freedom, -abs(self.mean) / error))
+        return 2 * float(stdtr(self.freedom, -abs(self.mean) / self.error))
 
     def lies_within(self, margin: float, level: float) -> bool:
         """Whether the interval of this level lies between -margin and +margin; never without an interval."""
-        if self.half_width is None:
-            return False
-        freedom = self.seeds - 1
-        return abs(self.mean) + self.half_width * t_quantile(freedom, level) / t_quantile(freedom) <= margin
+        return self.error is not None and abs(self.mean) + self.error * t_quantile(self.freedom, level) <= margin
 
 
 def paired_difference(values: Mapping[int, float], reference: Mapping[int, float]) -> Estimate | None:

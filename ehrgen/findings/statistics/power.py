@@ -33,6 +33,8 @@ class Spread:
 
     mean: float
     deviation: float
+    freedom_a_seed: float = 1.0
+    """Degrees of freedom that a further seed adds: several where variants share one estimate of the spread."""
 
     @classmethod
     def of(cls, estimate: Estimate) -> "Spread":
@@ -41,10 +43,10 @@ class Spread:
         Raises:
             ValueError: If it has no interval.
         """
-        if estimate.half_width is None:
+        if estimate.error is None:
             raise ValueError("one seed has no spread")
-        error = estimate.half_width / t_quantile(estimate.seeds - 1)
-        return cls(estimate.mean, error * math.sqrt(estimate.seeds))
+        deviation = estimate.error * math.sqrt(estimate.seeds)
+        return cls(estimate.mean, deviation, estimate.freedom / (estimate.seeds - 1))
 
     def lies_inside(self, low: float, high: float, seeds: int, level: float) -> float:
         """P(the interval of this level over `seeds` seeds lies between both ends), at least."""
@@ -58,8 +60,8 @@ class Spread:
         """P(one end of the interval stays on the mean's side of an edge that lies `gap` from the true mean)."""
         if math.isinf(gap):
             return float(gap > 0)
-        error = self.deviation / math.sqrt(seeds)
-        return 1 - float(nctdtr(seeds - 1, gap / error, t_quantile(seeds - 1, level)))
+        error, freedom = self.deviation / math.sqrt(seeds), round(self.freedom_a_seed * (seeds - 1))
+        return 1 - float(nctdtr(freedom, gap / error, t_quantile(freedom, level)))
 
 
 def seeds_to_decide_difference(

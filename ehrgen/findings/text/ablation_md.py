@@ -10,6 +10,7 @@ from ehrgen.findings.statistics.intervals import Estimate
 from ehrgen.findings.statistics.margins import INDEPENDENT, OF_GAP, OF_VALUE, RATE
 from ehrgen.findings.statistics.power import POWER
 from ehrgen.findings.statistics.results import FLOOR
+from ehrgen.findings.statistics.sampling_noise import MOSTLY
 from ehrgen.findings.statistics.significance import EXPLORATORY, PRIMARY, UNDECIDED, Significance
 from ehrgen.findings.text.summary import summary
 from ehrgen.findings.text.tables import ARROWS, NOTHING, about, bracketed, cell, percent, sign, table
@@ -17,15 +18,16 @@ from ehrgen.findings.verdicts.losses import Verdicts, shared_by
 from ehrgen.metrics.table.suite import FAMILIES, HEADLINE, METRICS, VACUOUS
 
 LEGEND = f"""\
-Mean over training seeds ± half-width of the 95 % t interval. ↑ higher is better, ↓ lower is better, = as in
-real patients is best. *floor* is held-out real patients against other held-out real patients, in brackets its
-standard error over samples of patients, the resolution of the instrument; the rows below it are reference generators.
-{NOTHING} is not judged, see the end; a rate is {VACUOUS} where no code carries a rule. All metrics are in
-reports/ablation.json."""
+Mean over training seeds, of each the mean over its samples, ± half-width of the 95 % t interval over seeds. ↑ higher is
+better, ↓ lower is better, = as in real patients is best. *floor* is held-out real patients against other held-out real
+patients, in brackets its standard error over samples of patients, the resolution of the instrument; the rows below it
+are reference generators. {NOTHING} is not judged, see the end; a rate is {VACUOUS} where no code carries a rule. All
+metrics are in reports/ablation.json."""
 PRIMARY_WORDS = f"""\
 What each variant is judged by, declared with the objectives it changes and for every run alike
 (ehrgen/learning/endpoints.py): what an objective moves, and what it may harm. Paired by seed, ± half-width of the 95 %
-t interval over training seeds; p is Holm-corrected over the endpoints of the variant. *differs*: p of at most 5 %.
+t interval over training seeds, its spread estimated from all variants that differ in the loss alone, or else from the
+two compared; p is Holm-corrected over the endpoints of the variant. *differs*: p of at most 5 %.
 *equivalent*: the 90 % interval lies within the equivalence *margin*, {percent(OF_GAP)} of the gap between
 independent codes and real patients and at least {percent(OF_VALUE)} of what real patients have; of rates,
 {percent(RATE)} of the patients. *slight*: both. Of the undecided it is said how many seeds would decide with a
@@ -34,6 +36,10 @@ DIFFERENCES = """\
 ° differs among the exploratory: of all so marked, 5 % are expected to be chance (false discovery rate over the
 differences of all variants in all metrics that are no endpoint of theirs). A lead, to be tested with new seeds. * and ≈
 are the primary ones above, differing and within the margin; ≈ is of each by itself, not corrected."""
+NOISE = f"""\
+Standard deviation of a value over the samples of one model, and over the trainings of a variant beyond what its samples
+add. *share*: of the variance of a difference, how much is sampling; above {percent(MOSTLY)} the interval is narrowed by
+more samples of each model (`sampling.samples`) rather than by more seeds, and the metric is marked †."""
 SKILL = """\
 0 is independent codes, 1 is real patients: (score - independent) / (floor - independent), counted on both
 sides of the floor where = is best. Where the two anchors nearly agree the metric tells little apart, and its
@@ -71,6 +77,7 @@ def report(
         f"## Differences from {ablation.reference}",
         *_primary(ablation),
         *_differences(ablation),
+        *_noise(ablation),
         "## Skill",
         SKILL,
         _skill(ablation),
@@ -141,7 +148,7 @@ def _primary(ablation: Ablation) -> list[str]:
     for variant, row in ablation.significance.items():
         rows = [
             [
-                _title(name),
+                f"{_title(name)}{_dagger(ablation, name)}",
                 ", ".join(ablation.endpoints[variant][name]),
                 cell(ablation.differences[variant][name], signed=True),
                 _margin(ablation.margins.get(name)).strip(),
@@ -173,6 +180,24 @@ def _differences(ablation: Ablation) -> list[str]:
             margins = [_margin(ablation.margins.get(name)) for name in names]
             parts.append(table(["", *map(_title, names)], [*rows, ["*margin*", *margins]]))
     return parts
+
+
+def _noise(ablation: Ablation) -> list[str]:
+    rows = [
+        [
+            f"{_title(name)}{_dagger(ablation, name)}",
+            *(f"{value:.2g}" for value in (noise.over_samples, noise.over_seeds)),
+            percent(noise.share),
+        ]
+        for name, noise in ablation.noise.items()
+        if name in _shown(ablation)
+    ]
+    return ["### Samples and seeds", NOISE, table(["metric", "samples", "seeds", "share"], rows)] if rows else []
+
+
+def _dagger(ablation: Ablation, name: str) -> str:
+    noise = ablation.noise.get(name)
+    return " †" if noise and noise.mostly_sampling else ""
 
 
 def _margin(margin: float | None) -> str:

@@ -19,6 +19,7 @@ from transformers import DynamicCache, EncoderDecoderCache
 
 from ehrgen.data.cohort import SEXES, Cohort
 from ehrgen.data.icd9 import codes as icd9
+from ehrgen.data.people import draw_people
 from ehrgen.data.sequences.vocabulary import BOS, EOS, FIRST_CODE, FIRST_SYMBOL, SPECIAL_CLASSES, VISIT, Vocabulary
 from ehrgen.learning.machine import processes
 from ehrgen.learning.machine.device import Machine
@@ -29,6 +30,25 @@ from ehrgen.learning.model.prompt_bart import PromptBart
 from ehrgen.learning.settings import SamplingSettings
 
 END = EOS - FIRST_SYMBOL
+
+
+def sample_cohorts(
+    model: PromptBart, people: pd.DataFrame, settings: SamplingSettings, seed: int, machine: Machine
+) -> list[Cohort]:
+    """`settings.samples` cohorts of equal size, each of people drawn anew from `people`.
+
+    Whom, and the random numbers, are decided by both seeds and the number of the sample alone: every model of one seed
+    gets the same.
+
+    Args:
+        seed: That of the training.
+    """
+    cohorts = []
+    for number in range(settings.samples):
+        rng = np.random.default_rng([settings.seed, seed, 2, number])
+        drawn = draw_people(people, settings.patients, rng)
+        cohorts.append(sample_cohort(model, drawn, settings, int(rng.integers(2**31)), machine))
+    return cohorts
 
 
 def sample_cohort(

@@ -200,6 +200,15 @@ METRICS: dict[str, Metric] = {
     "likelihood_membership_tpr": Metric("likelihood", "share", 0.0, 1.0, "lower", 0.01, 1100, CARLINI, uses=STATED),
 }
 FAMILIES = tuple(dict.fromkeys(metric.family for metric in METRICS.values()))
+OF_FIRST_SAMPLE = ("utility", "privacy")
+AVERAGED = tuple(
+    name
+    for name, metric in METRICS.items()
+    if "synthetic" in metric.uses and metric.family not in OF_FIRST_SAMPLE and metric.unit != "p-value"
+)
+"""What is measured of every sample of a generator and averaged. What others can learn from a cohort, or attack it with,
+they take from the one that is released: that is measured of the first. So is a p value, of which a mean is none.
+Likelihoods know no sample."""
 HEADLINE = tuple(name for name, metric in METRICS.items() if metric.headline)
 
 

@@ -106,7 +106,7 @@ class Scores:
         values, reasons, samples = content["metrics"], content["not_judged"], content.get("of_samples", {})
         if (not values and not reasons) or values.keys() & reasons.keys():
             raise ScoresError(f"{path}: a metric has a value or a reason to have none, not neither or both; {REMEDY}")
-        if samples.keys() - values.keys() or len({len(found) for found in samples.values()} | {1}) > 2:
+        if samples.keys() - values.keys() or len({len(found) for found in samples.values()}) > 1:
             raise ScoresError(f"{path}: of_samples: expected equally many values for metrics that have one; {REMEDY}")
         return cls(**content)
 

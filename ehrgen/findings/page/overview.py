@@ -14,8 +14,8 @@ from ehrgen.metrics.table.suite import HEADLINE, METRICS
 
 AblationJson = Mapping[str, Any]  # the content of reports/ablation.json
 LEAST_SHARE = 1e-4
-NAMES, ROW, HEAD = 176, 22, 34
-SHARES, NARROWEST, METRIC = 900, 150, 150  # widths: of all panels of shares, of one, of a metric
+NAMES, ROW, HEAD = 132, 22, 34
+SHARES, NARROWEST, METRIC = 780, 150, 150  # widths: of all panels of shares, of one, of a metric
 IN_A_ROW = 6  # metrics
 NOTES = {
     DIFFERS: ", differs from the reference",
@@ -30,22 +30,21 @@ def balance(
 ) -> Markup:
     """An open dot for the share of the loss value, a full one for the share of the gradient; an objective a panel."""
     height = HEAD + ROW * len(variants) + 30
-    panel = max(NARROWEST, SHARES / max(1, len(objectives)))
-    width = NAMES + panel * len(objectives)
-    parts = [_names(variants, HEAD)]
-    for place, objective in enumerate(objectives):
-        left = NAMES + panel * place
-        x = Log(LEAST_SHARE, 1, left + 30, left + panel - 20, zero=left + 8)
-        words = [(0, "0"), *((tick, percent(tick)) for tick in x.ticks()[1::2])]
-        parts += [
-            el("text", objective, x=left + 8, y=16, class_=f"title t{series[objective]}"),
+    width = max(NARROWEST, SHARES / max(1, len(objectives)))
+    x = Log(LEAST_SHARE, 1, 30, width - 20, zero=8)
+    words = [(0, "0"), *((tick, percent(tick)) for tick in x.ticks()[1::2])]
+    panels = []
+    for objective in objectives:
+        parts = [
+            el("text", objective, x=8, y=16, class_=f"title t{series[objective]}"),
             x_axis(x, HEAD - 8, HEAD + ROW * len(variants), words),
         ]
         for row, variant in enumerate(variants):
             values = ablation["objectives"].get(variant, {}).get(objective, {})
             if values.get("weight"):
                 parts.append(_pair(x, HEAD + ROW * (row + 0.5), values, f"{variant}, {objective}", series[objective]))
-    return picture(width, height, "Share of the loss value and of the gradient, by objective and variant", *parts)
+        panels.append(picture(width, height, f"{objective}: share of the loss value and of the gradient", *parts))
+    return _beside(_names(variants, HEAD, height), panels)
 
 
 def _pair(x: Log, y: float, values: Mapping[str, float], whose: str, number: int) -> Markup:
@@ -71,27 +70,24 @@ def quality(ablation: AblationJson, variants: Sequence[str]) -> Markup:
 
 def _quality_row(ablation: AblationJson, variants: Sequence[str], names: Sequence[str]) -> Markup:
     head, bottom = 44, 44 + ROW * len(variants)
-    parts = [_names(variants, head)]
-    for place, name in enumerate(names):
+    panels = []
+    for name in names:
         estimates = {variant: ablation["variants"].get(variant, {}).get(name) for variant in variants}
         marks = {anchor: ablation["anchors"].get(anchor, {}).get(name) for anchor in (FLOOR, INDEPENDENT)}
         known = [mark for mark in marks.values() if mark is not None]
-        left = NAMES + METRIC * place
-        x = Linear(
-            *_ends([estimate for estimate in estimates.values() if estimate], known), left + 8, left + METRIC - 10
-        )
-        ticks = x.ticks(3)
-        parts += [
-            el("text", f"{name} {ARROWS[METRICS[name].better]}", x=left + 8, y=16, class_="title small"),
-            el("text", METRICS[name].unit, x=left + 8, y=30, class_="tick"),
-            x_axis(x, head - 6, bottom, [(tick, f"{tick:g}") for tick in ticks]),
+        x = Linear(*_ends([estimate for estimate in estimates.values() if estimate], known), 8, METRIC - 10)
+        parts = [
+            el("text", f"{name} {ARROWS[METRICS[name].better]}", x=8, y=16, class_="title small"),
+            el("text", METRICS[name].unit, x=8, y=30, class_="tick"),
+            x_axis(x, head - 6, bottom, [(tick, f"{tick:g}") for tick in x.ticks(3)]),
             *(_mark(x, anchor, mark, head - 6, bottom) for anchor, mark in marks.items() if mark is not None),
         ]
         for row, variant in enumerate(variants):
             if estimate := estimates[variant]:
                 y, outcome = head + ROW * (row + 0.5), _outcome(ablation, variant, name)
                 parts.append(_estimate(x, y, f"{variant}, {name}", estimate, *outcome))
-    return picture(NAMES + METRIC * IN_A_ROW, bottom + 26, "Headline metrics by variant", *parts)
+        panels.append(picture(METRIC, bottom + 26, f"{name} by variant", *parts))
+    return _beside(_names(variants, head, bottom + 26), panels)
 
 
 def numbers(ablation: AblationJson, variants: Sequence[str]) -> Markup:
@@ -116,9 +112,15 @@ def numbers(ablation: AblationJson, variants: Sequence[str]) -> Markup:
 
 
 def primary(ablation: AblationJson) -> Markup:
-    """What every variant was to be judged by beforehand: the difference, the margin, and the outcome."""
+    """What every variant was to be judged by beforehand: the difference, the margin, and the outcome; decided first."""
     words = ("variant", "endpoint", "which", "difference", "equivalence margin", "outcome")
     head = el("tr", *(el("th", word, scope="col") for word in words))
+    judged = [
+        (variant, name, difference)
+        for variant, row in ablation["difference_from_reference"].items()
+        for name, difference in row.items()
+        if difference.get("family") == PRIMARY
+    ]
     rows = [
         el(
             "tr",
@@ -129,9 +131,7 @@ def primary(ablation: AblationJson) -> Markup:
             el("td", _margin(ablation["equivalence_margins"].get(name)), class_="number"),
             el("td", _outcome_of(difference)),
         )
-        for variant, row in ablation["difference_from_reference"].items()
-        for name, difference in row.items()
-        if difference.get("family") == PRIMARY
+        for variant, name, difference in sorted(judged, key=lambda row: row[2]["outcome"] == UNDECIDED)
     ]
     if not rows:
         return el("p", "Nothing was compared: differences need two seeds that both variants have.", class_="note")
@@ -192,9 +192,14 @@ def _estimate(x: Linear, y: float, whose: str, estimate: Mapping[str, float], ou
     return el("g", title, whisker, dot, class_="estimate")
 
 
-def _names(variants: Sequence[str], head: float) -> Markup:
+def _names(variants: Sequence[str], head: float, height: float) -> Markup:
     links = [
         el("a", el("text", variant, x=0, y=head + ROW * (row + 0.5) + 4, class_="label"), href=f"#variant-{variant}")
         for row, variant in enumerate(variants)
     ]
-    return joined(*links)
+    return picture(NAMES, height, "Variants", *links)
+
+
+def _beside(names: Markup, panels: Sequence[Markup]) -> Markup:
+    """Panels in a row; the names on their left stay in sight where the row is wider than the screen."""
+    return el("div", el("div", names, class_="names"), *panels, class_="panels")

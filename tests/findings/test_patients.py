@@ -9,7 +9,7 @@ from tests.support.page_inputs import PORTRAIT
 def places(portrait: dict) -> dict[str, tuple[float, float]]:
     """Code -> where its mark is drawn."""
     told = Reading(patients.scatter(portrait)).told
-    return {title.split()[0]: tuple(map(float, own["d"][1:].split("m")[0].split())) for title, own in told.items()}
+    return {title.split()[0]: (float(own["cx"]), float(own["cy"])) for title, own in told.items()}
 
 
 def test_a_mark_a_code_with_both_shares():
@@ -17,7 +17,7 @@ def test_a_mark_a_code_with_both_shares():
     assert "4019 Unspecified essential hypertension\nreal: 25 %, synthetic: 50 %" in read.told
     assert "8020 Closed fracture of nasal bones\nreal: not published" in read.text
     assert len(read.told) == 4
-    assert {one["class"] for one in read.classed("code")} == {"code f1 c0", "code f2 c1", "code f3 c2"}
+    assert {one["class"] for one in read.classed("code")} == {"code c0 odd", "code c1", "code c2", "code c2 odd"}
 
 
 def test_what_is_equal_lies_on_the_diagonal_and_what_is_absent_at_the_edge():
@@ -28,11 +28,15 @@ def test_what_is_equal_lies_on_the_diagonal_and_what_is_absent_at_the_edge():
     assert equal[1] == more[1] == absent[1] < less[1]
 
 
-def test_every_chapter_has_its_own_mark_and_few_words():
-    looks = {(patients._style(at).split()[1], patients._mark(at, 0, 0, None)) for at in range(len(CHAPTERS))}
-    assert len(looks) == len(CHAPTERS)
+def test_every_chapter_has_few_words_of_its_own():
     names = [patients.brief(chapter.title) for chapter in CHAPTERS]
     assert len(set(names)) == len(CHAPTERS) and max(map(len, names)) <= 25
+
+
+def test_the_codes_farthest_from_real_are_listed():
+    text = Reading(patients.farthest(PORTRAIT)).text
+    assert "8020Closed fracture of nasal bones7.0 times too often100<11" in text
+    assert "0389Unspecified septicemia176.3 times too rarely21,229" in text
 
 
 def test_the_legend_has_a_button_a_chapter_shown():

@@ -31,6 +31,22 @@ PORTRAIT: dict[str, Any] = {
         "real": [0.25, 0.05, None, 0.0],
         "synthetic": [0.5, 0.0, 0.02, 0.01],
     },
+    "odd_codes": {
+        "too_often": {
+            "code": ["8020"],
+            "title": ["Closed fracture of nasal bones"],
+            "ratio": [7.0],
+            "real": [None],
+            "synthetic": [100],
+        },
+        "too_rarely": {
+            "code": ["0389"],
+            "title": ["Unspecified septicemia"],
+            "ratio": [1234 / 7],
+            "real": [1229],
+            "synthetic": [2],
+        },
+    },
     "chapter_pairs": {"labels": CHAPTERS, "real": [2.0, None, 0.0], "synthetic": [1.0, 3.0, 1.0]},
     "category_pairs": {"labels": ["038 Septicemia", "401 Essential hypertension"], "real": [4.0], "synthetic": [0.1]},
     "visits_per_patient": {"real": [0.75, 0.25, None, 0.0], "synthetic": [1.0, 0.0, 0.0, 0.0]},

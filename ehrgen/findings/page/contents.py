@@ -109,6 +109,27 @@ class Codes(Sides):
         return self
 
 
+class FarCodes(Record):
+    """The codes farthest from real in one direction."""
+
+    code: list[str]
+    title: list[str]
+    ratio: list[Annotated[float, Field(ge=1)]]
+    real: list[Count | None]
+    synthetic: list[Count | None]
+
+    @model_validator(mode="after")
+    def _of_each_code(self) -> Self:
+        if len({len(column) for column in (self.code, self.title, self.ratio, self.real, self.synthetic)}) > 1:
+            raise ValueError(f"{len(self.code)} odd codes, and not as many titles, ratios and counts")
+        return self
+
+
+class OddCodes(Record):
+    too_often: FarCodes
+    too_rarely: FarCodes
+
+
 class Pairs(Record):
     """Lifts of the pairs below the diagonal."""
 
@@ -161,6 +182,7 @@ class Portrayed(Record):
     patients: Annotated[int, Field(ge=1)]
     chapters: list[str]
     codes: Codes
+    odd_codes: OddCodes
     chapter_pairs: Pairs
     category_pairs: Pairs
     visits_per_patient: Sides

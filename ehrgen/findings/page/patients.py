@@ -8,7 +8,8 @@ from ehrgen.findings.page.html import Markup, el, joined, picture
 from ehrgen.findings.text.tables import percent
 
 Portrait = Mapping[str, Any]  # the content of reports/portraits/VARIANT/SEED.json
-HUES = 7  # a chapter is known by hue and shape: 7 x 3
+ODD_SHOWN = 6  # codes too common, and as many too rare
+DIRECTIONS = {"too_often": "too often", "too_rarely": "too rarely"}
 CUT = ("Diseases of the ", "Certain conditions originating in the ", "Complications of ", "Factors influencing ")
 HIDDEN = "not published (it would tell of 1 to 10 patients)"
 
@@ -27,51 +28,65 @@ def brief(chapter: str) -> str:
 
 
 def scatter(portrait: Portrait) -> Markup:
-    """Share of visits with each code, real across and synthetic up, both logarithmic; equal on the diagonal."""
+    """Share of visits with each code, real across and synthetic up, both logarithmic; equal on the diagonal.
+
+    The codes farthest from real stand out; those of a chapter do where its button in the legend is pressed.
+    """
     codes, left, right, top, bottom = portrait["codes"], 62, 690, 12, 500
     seen = [share for side in ("real", "synthetic") for share in codes[side] if share]
     low, high = min([*seen, 0.001]), max([*seen, 0.01])
     x, y = Log(low, high, left + 58, right, zero=left + 16), Log(low, high, bottom - 40, top, zero=bottom - 14)
-    marks: dict[int, list[Markup]] = {}
+    odd = {code for direction in DIRECTIONS for code in portrait["odd_codes"][direction]["code"][:ODD_SHOWN]}
+    marks = []
     for at, real in enumerate(codes["real"]):
-        synthetic, chapter = codes["synthetic"][at], codes["chapter"][at]
+        synthetic, code = codes["synthetic"][at], codes["code"][at]
         if synthetic is not None:
-            tooltip = f"{codes['code'][at]} {codes['title'][at]}\nreal: {_said(real)}, synthetic: {_said(synthetic)}"
-            marks.setdefault(chapter, []).append(_mark(chapter, x(real or 0), y(synthetic), tooltip))
-    groups = [el("g", *of_chapter, class_=_style(chapter)) for chapter, of_chapter in sorted(marks.items())]
+            tooltip = el("title", f"{code} {codes['title'][at]}\nreal: {_said(real)}, synthetic: {_said(synthetic)}")
+            style = f"code c{codes['chapter'][at]}{' odd' if code in odd else ''}"
+            marks.append(el("circle", tooltip, cx=x(real or 0), cy=y(synthetic), r=4, class_=style))
     words = [(tick, percent(tick)) for tick in x.ticks()]
     diagonal = el("path", d=f"M{x(low):.1f} {y(low):.1f}L{x(high):.1f} {y(high):.1f}", class_="diagonal")
     return picture(
         right + 14, bottom + 48, "Code frequencies, real against synthetic",
         y_axis(y, left, right, [*words, (0, "none")]), x_axis(x, top, bottom, [*words, (0, "none*")]), diagonal,
         el("text", "share of real visits", x=right, y=bottom + 34, class_="tick end"),
-        el("text", "share of synthetic visits", x=left + 40, y=top + 8, class_="tick"), *groups,
+        el("text", "share of synthetic visits", x=left + 40, y=top + 8, class_="tick"), *marks,
     )  # fmt: skip
 
 
 def legend(portrait: Portrait) -> Markup:
     """The chapters of the codes shown, each a button that lights up its codes."""
-    chapters = sorted(set(portrait["codes"]["chapter"]))
     buttons = []
-    for chapter in chapters:
-        mark = el("g", _mark(chapter, 7, 7, None), class_=_style(chapter))
-        mark = el("svg", mark, width="14", height="14", aria_hidden="true")
+    for chapter in sorted(set(portrait["codes"]["chapter"])):
         title = portrait["chapters"][chapter]
         buttons.append(
-            el("button", mark, brief(title), type="button", data_chapter=chapter, title=title, aria_pressed="false")
+            el("button", brief(title), type="button", data_chapter=chapter, title=title, aria_pressed="false")
         )
     return el("div", *buttons, class_="legend", role="group", aria_label="ICD-9 chapters")
 
 
-def _mark(chapter: int, x: float, y: float, tooltip: str | None) -> Markup:
-    shape = ("m-4 0a4 4 0 1 0 8 0a4 4 0 1 0-8 0", "m-3.6-3.6h7.2v7.2h-7.2z", "m0-4.8 4.8 4.8-4.8 4.8-4.8-4.8z")
-    return el(
-        "path", el("title", tooltip) if tooltip else None, d=f"M{x:.1f} {y:.1f}{shape[chapter // HUES % len(shape)]}"
-    )
+def farthest(portrait: Portrait) -> Markup:
+    """The codes farthest from real: how many times too often or too rarely, and how many patients have them."""
+    rows = []
+    for direction, words in DIRECTIONS.items():
+        odd = portrait["odd_codes"][direction]
+        for at, code in enumerate(odd["code"][:ODD_SHOWN]):
+            rows.append(
+                el(
+                    "tr",
+                    el("th", code, scope="row"),
+                    el("td", odd["title"][at]),
+                    el("td", f"{odd['ratio'][at]:.1f} times {words}", class_="number"),
+                    *(el("td", _patients(odd[side][at]), class_="number") for side in ("synthetic", "real")),
+                )
+            )
+    words = ("code", "title", "comes", "synthetic patients", "real patients")
+    head = el("tr", *(el("th", word, scope="col") for word in words))
+    return el("table", el("thead", head), el("tbody", *rows), class_="codes")
 
 
-def _style(chapter: int) -> str:
-    return f"code f{chapter % HUES + 1} c{chapter}"
+def _patients(count: int | None) -> str:
+    return "<11" if count is None else f"{count:,}"
 
 
 def commonest(portrait: Portrait, most: int = 25) -> Markup:

@@ -126,6 +126,7 @@ def likeness(portrait: Portrait) -> Sequence[Markup]:
     """Every drawing of a portrait; none of a part that is empty."""
     drawn: dict[str, Callable[[], Markup]] = {
         "codes": lambda: joined(patients.scatter(portrait), patients.legend(portrait)),
+        "farthest": lambda: patients.farthest(portrait),
         "commonest": lambda: patients.commonest(portrait),
         "chapters": lambda: joined(heatmaps.heatmaps(portrait["chapter_pairs"], 16, True), heatmaps.scale()),
         "categories": lambda: joined(heatmaps.heatmaps(portrait["category_pairs"], 10, False), heatmaps.scale()),

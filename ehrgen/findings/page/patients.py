@@ -68,7 +68,7 @@ def legend(portrait: Portrait) -> Markup:
 def farthest(portrait: Portrait) -> Markup:
     """The codes farthest from real: how many times too often or too rarely, and how many patients have them."""
     rows = []
-    for direction, words in DIRECTIONS.items():
+    for direction, way in DIRECTIONS.items():
         odd = portrait["odd_codes"][direction]
         for at, code in enumerate(odd["code"][:ODD_SHOWN]):
             rows.append(
@@ -76,7 +76,7 @@ def farthest(portrait: Portrait) -> Markup:
                     "tr",
                     el("th", code, scope="row"),
                     el("td", odd["title"][at]),
-                    el("td", f"{odd['ratio'][at]:.1f} times {words}", class_="number"),
+                    el("td", f"{odd['ratio'][at]:.1f} times {way}", class_="number"),
                     *(el("td", _patients(odd[side][at]), class_="number") for side in ("synthetic", "real")),
                 )
             )

@@ -65,6 +65,7 @@ IN_NO_SUBFOLDER = {  # files at the root of a room, and why they are there
     "release": {
         "card": "one step from request to files",
         "demographics": "one step from request to files",
+        "extension": "one step from request to files",
         "meds": "one step from request to files",
         "mimic3_tables": "one step from request to files",
         "provenance": "one step from request to files",
@@ -80,7 +81,7 @@ IN_NO_SUBFOLDER = {  # files at the root of a room, and why they are there
     },
 }
 ONLY_LEARNING = {"torch", "transformers", "safetensors", "accelerate"}
-NO_STAGE = {"__init__", "generate", "repro", "score", "stored"}
+NO_STAGE = {"__init__", "extend", "generate", "repro", "score", "stored"}
 QUICK = ("resolve", "compare", "conclude", "report", "headline")
 SLOW_TO_IMPORT = {"torch", "transformers", "pandas", "scipy.stats", "sklearn", "dvc"}
 REMOVED_NOT_READ = {"resolve": {"reports/*", "data/source"}}  # it prunes what is left of dropped variants and files

@@ -131,6 +131,20 @@ def test_a_patient_of_a_label_without_training_patients_is_an_error():
 
 
 def test_one_label_is_an_error():
-    sequences = sequences_of(cohort([["4019"], ["486"]], sex="FF"))
-    with pytest.raises(UnknownLabelError, match="all 2 training patients have one and the same label"):
-        bound("sex", "consistency", sequences)
+    with pytest.raises(UnknownLabelError, match="all 2 patients have one and the same label"):
+        consistency.fit(sparse.csr_array(np.eye(2)), np.zeros(2, dtype=int), 2)
+
+
+@pytest.mark.parametrize(
+    ("sex", "age", "message"),
+    [
+        ("FF", [30.0, 5.0], "loss.sex: all 2 training patients have one and the same sex; set loss.sex to 0"),
+        ("FM", [30.0, 31.0], "loss.age: all 2 training patients have one and the same age bracket; set loss.age to 0"),
+        ("MM", [30.0, 31.0], "loss.age and loss.sex: all 2 training .* same age bracket and sex; set loss.age and loss"),
+    ],
+)
+def test_every_objective_whose_label_all_patients_share_is_named(sex: str, age: list[float], message: str):
+    """Case 10: with loss.sex at 0 the same words came again, of age."""
+    sequences = sequences_of(cohort([["4019"], ["486"]], age=age, sex=sex))
+    with pytest.raises(UnknownLabelError, match=message):
+        bound("age", "consistency", sequences, sex=1.0, sex_form="consistency")

@@ -101,7 +101,7 @@ def fit(
 
     if len(np.unique(label)) < 2:
         raise UnknownLabelError(
-            f"all {len(label)} training patients have one and the same label; leave `consistency` out for it"
+            f"all {len(label)} patients have one and the same label, which no classifier can learn from"
         )
     shares = sparse.diags_array(1 / counts.sum(axis=1)) @ counts
     fitted = LogisticRegression(C=INVERSE_PENALTY, max_iter=ITERATIONS).fit(shares, label)

@@ -23,7 +23,7 @@ from ehrgen.data.sequences.vocabulary import Vocabulary
 from ehrgen.learning.batches import Batch
 from ehrgen.learning.model.output import Output
 from ehrgen.learning.objectives import consistency, cooccur, diversity, lm_and_heads, matching
-from ehrgen.learning.objectives.expectation import NothingToScoreError, observed_counts
+from ehrgen.learning.objectives.expectation import NothingToScoreError, UnknownLabelError, observed_counts
 from ehrgen.learning.settings import LossSettings
 
 __all__ = ["FORMS", "NAMES", "NothingToScoreError", "Objective", "build_objectives"]
@@ -119,6 +119,23 @@ FORMS: dict[str, dict[str, Callable[[ObjectiveInputs], Objective]]] = {
 NAMES = tuple(FORMS)
 
 
+def _require_labels(of: ObjectiveInputs) -> None:
+    """Every objective that no patient of these could teach anything is named at once."""
+    labels = {"age": of.bracket, "sex": np.asarray(of.training.sex)}
+    alike = [
+        name
+        for name, label in labels.items()
+        if getattr(of.settings, name) > 0 and getattr(of.settings, f"{name}_form") == "consistency"
+        if len(np.unique(label)) < 2
+    ]
+    if alike:
+        names, words = " and ".join(f"loss.{name}" for name in alike), {"age": "age bracket", "sex": "sex"}
+        same = " and ".join(words[name] for name in alike)
+        raise UnknownLabelError(
+            f"{names}: all {len(of.training.sex)} training patients have one and the same {same}; set {names} to 0"
+        )
+
+
 def build_objectives(
     settings: LossSettings, training: Sequences, matrices: dict[Space, Cooccurrence], device: torch.device
 ) -> dict[str, Objective]:
@@ -126,9 +143,10 @@ def build_objectives(
 
     Raises:
         ValueError: If no objective has a weight, or the counts are of another vocabulary.
-        UnknownLabelError: If a consistency form meets a training split of one label.
+        UnknownLabelError: If a consistency form meets a training split of one label; the objective is named.
     """
     of = ObjectiveInputs(settings, training, matrices, device)
+    _require_labels(of)
     chosen = {}
     for name, forms in FORMS.items():
         if getattr(settings, name) > 0:

@@ -140,7 +140,11 @@ def test_one_label_is_an_error():
     [
         ("FF", [30.0, 5.0], "loss.sex: all 2 training patients have one and the same sex; set loss.sex to 0"),
         ("FM", [30.0, 31.0], "loss.age: all 2 training patients have one and the same age bracket; set loss.age to 0"),
-        ("MM", [30.0, 31.0], "loss.age and loss.sex: all 2 training .* same age bracket and sex; set loss.age and loss"),
+        (
+            "MM",
+            [30.0, 31.0],
+            "loss.age and loss.sex: all 2 training .* same age bracket and sex; set loss.age and loss",
+        ),
     ],
 )
 def test_every_objective_whose_label_all_patients_share_is_named(sex: str, age: list[float], message: str):

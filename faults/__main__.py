@@ -31,9 +31,14 @@ minutes, {date}, commit {commit}, {machine}.
 {table}
 
 *Survived*: the result is right, at once or when the stage runs again. *One line*: refused, with the file and what to
-do. *For DVC to see*: the stage takes a file of which one bit was turned, or goes on without one that is gone, as only
-a hash tells; DVC compares hashes before each stage, and in *one bit, the whole run* that is tried. The campaign fails
-on a traceback, on a failure without a word, and on a wrong result taken for right.
+do. *Seen by DVC*: the stage alone takes a file of which one bit was turned or that is another variant's, or goes on
+without one that is gone, as only a hash tells. DVC compares hashes before each stage: it was asked about each of these
+files and named it, and *one bit, the whole run* tries what comes of that. The campaign fails on a traceback, on a
+failure without a word, and on a wrong result taken for right.
+
+Stages are killed by SIGKILL before their file operations (Python's audit hook counts them) and at random, and stopped
+by SIGINT at random from the first moment of a fresh process on. The full disk is a tmpfs that only root may mount, with
+0 to 256 KB left; elsewhere that part is left out and says so. `python -m faults --only PART ...` runs a part.
 """
 
 
@@ -70,6 +75,8 @@ def parts(project: Project, holder: Path, rng: random.Random) -> dict[str, Calla
         "parameters": lambda: parameters.impossible(project, work, rng),
         "readers": lambda: readers.fuzzed(project, work, holder, rng),
         "locks": lambda: whole.locks(project, holder),
+        "files of dvc": lambda: whole.files_of_dvc(project, holder),
+        "orphans": lambda: whole.orphans(project, holder),
         "dvc": lambda: whole.through_dvc(project, holder, rng),
         "runs": lambda: whole.runs(project, holder, rng),
     }

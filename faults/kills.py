@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from faults.project import Project, Stage
-from faults.stages import Ended, run
+from faults.stages import Ended, run, run_program
 from faults.tally import MUTE, ONE_LINE, SURVIVED, TRACEBACK, WRONG, Fault
 
 CHANGES = ("os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.link", "os.symlink", "os.truncate")
@@ -54,14 +54,14 @@ def at_operations(project: Project, work: Path) -> Iterator[Fault]:
 
 
 def at_moments(project: Project, work: Path, rng: random.Random) -> Iterator[Fault]:
-    """Kill each stage at random, and stop it as Ctrl-C does, and run it again."""
+    """Kill each stage at random, and stop it as Ctrl-C does, from its start on, and run it again."""
+    ways = {"killed at any moment": run, "Ctrl-C at any moment": run_program}
     for stage in project.stages.values():
-        whole = run(_prepared(project, work, stage), stage).seconds
-        for number in (signal.SIGKILL, signal.SIGINT):
+        for group, start in ways.items():
+            whole = start(_prepared(project, work, stage), stage).seconds
             for _ in range(MOMENTS):
                 folder, after = _prepared(project, work, stage), rng.uniform(0, whole)
-                ended = run(folder, stage, after=after, by=number)
-                group = "killed at any moment" if number == signal.SIGKILL else "Ctrl-C at any moment"
+                ended = start(folder, stage, after=after)
                 yield _judged(project, folder, stage, ended, group, f"after {after:.2f} s")
 
 

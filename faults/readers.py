@@ -12,7 +12,7 @@ import pandas as pd
 from ruamel.yaml import YAML
 
 from ehrgen.data.cohort import Cohort
-from ehrgen.release import mimic3_tables
+from ehrgen.release import meds, mimic3_tables
 from ehrgen.release.timeline import Timeline
 from faults.project import Project
 from faults.stages import run
@@ -25,11 +25,15 @@ Change = Callable[[bytes, random.Random], bytes]
 
 
 def fuzzed(project: Project, work: Path, holder: Path, rng: random.Random) -> Iterator[Fault]:
-    """Read tables of MIMIC-III, a file of NHDS and a long table, each of the finished run's patients, changed."""
-    for source, tables in sources(Cohort.load(project.folder / "data/cohort"), holder / "sources").items():
+    """Read tables of several kinds, each of the finished run's patients, changed."""
+    for name, (source, tables) in sources(Cohort.load(project.folder / "data/cohort"), holder / "sources").items():
         intact = _read(project, work, source, tables)
         if intact is None:
-            yield Fault(f"sources: {source}", "intact", WRONG, "refused")
+            yield Fault(f"sources: {name}", "intact", WRONG, "refused")
+            continue
+        if tables[0].suffix == ".parquet":
+            for way, change in PARQUET.items():
+                yield _judged(project, work, source, tables, tables[0], way, change, intact, rng, must_refuse=True)
             continue
         for table in tables:
             for name, change in HARMLESS.items() if source != "nhds" else ():
@@ -41,18 +45,28 @@ def fuzzed(project: Project, work: Path, holder: Path, rng: random.Random) -> It
                 yield _judged(project, work, source, tables, table, name, change, intact, rng, noise=True)
 
 
-def sources(cohort: Cohort, folder: Path) -> dict[str, list[Path]]:
-    """The same patients in three forms; NHDS has first visits alone."""
-    folder.mkdir(parents=True, exist_ok=True)
-    mimic3_tables.write(cohort, Timeline.of(cohort, np.random.default_rng(0)), folder)
+def sources(cohort: Cohort, folder: Path) -> dict[str, tuple[str, list[Path]]]:
+    """Name -> source and files: the same patients in several forms; NHDS has first visits alone."""
+    (folder / "meds").mkdir(parents=True, exist_ok=True)
+    timeline = Timeline.of(cohort, np.random.default_rng(0))
+    mimic3_tables.write(cohort, timeline, folder)
+    meds.write(cohort, timeline, "made", np.random.default_rng(0), folder / "meds")
     people = cohort.patients.set_index("patient_id")
     rows = cohort.diagnoses.join(people[["sex", "age_years"]], on="patient_id")
-    rows[["patient_id", "visit", "position", "code", "sex", "age_years"]].to_csv(folder / "long.csv", index=False)
+    long = rows[["patient_id", "visit", "position", "code", "sex", "age_years"]]
+    long.to_csv(folder / "long.csv", index=False)
+    long.to_parquet(folder / "long.parquet", index=False)
     first = rows[rows["visit"] == 0].groupby("patient_id")["code"].agg(list)
     lines = [_nhds_line(people.loc[patient], codes) for patient, codes in first.items()]
     (folder / "nhds.txt").write_text("".join(lines))
     tables = [folder / f"{name}.csv" for name in ("PATIENTS", "ADMISSIONS", "DIAGNOSES_ICD")]
-    return {"mimic3": tables, "nhds": [folder / "nhds.txt"], "long": [folder / "long.csv"]}
+    return {
+        "mimic3": ("mimic3", tables),
+        "nhds": ("nhds", [folder / "nhds.txt"]),
+        "long": ("long", [folder / "long.csv"]),
+        "long, parquet": ("long", [folder / "long.parquet"]),
+        "meds": ("meds", [folder / "meds/data/0.parquet", folder / "meds/metadata/subject_splits.parquet"]),
+    }
 
 
 def _nhds_line(person: pd.Series, codes: list[str]) -> str:
@@ -88,6 +102,21 @@ def _swapped(one: str, other: str) -> Change:
         return [[row[b] if at == a else row[a] if at == b else value for at, value in enumerate(row)] for row in rows]
 
     return _columns(changed)
+
+
+def _table(change: Callable[[pd.DataFrame], pd.DataFrame]) -> Change:
+    """A change of a parquet file."""
+    return lambda content, rng: change(pd.read_parquet(io.BytesIO(content))).to_parquet(index=False)
+
+
+def _codes(change: Callable[[str], str]) -> Change:
+    """A change of what follows the vocabulary in the codes of diagnoses."""
+
+    def changed(code: str) -> str:
+        vocabulary, slashes, own = code.rpartition("//")
+        return f"{vocabulary}{slashes}{change(own)}" if not slashes or code.startswith("DIAGNOSIS") else code
+
+    return _table(lambda table: table.assign(code=table["code"].map(changed)))
 
 
 def _lines(change: Callable[[list[bytes], random.Random], list[bytes]]) -> Change:
@@ -170,6 +199,21 @@ HARMFUL: dict[str, dict[str, dict[str, Change]]] = {
             "noise alone": EVERY["noise alone"],
         }
     },
+}
+PARQUET: dict[str, Change] = {
+    "empty": EVERY["empty"],
+    "noise alone": EVERY["noise alone"],
+    "the first half": lambda content, rng: content[: len(content) // 2],
+    "the last byte gone": lambda content, rng: content[:-1],
+    "no row": _table(lambda table: table[:0]),
+    "no code": _table(lambda table: table.drop(columns="code")),
+    "codes as numbers": _table(lambda table: table.assign(code=range(len(table)))),
+    "zeros lost": _codes(lambda code: code.lstrip("0")),
+    "padded to five": _codes(lambda code: f"{code:0<5}"),
+    "ICD-10": _codes(lambda code: f"E10{code[:2]}"),
+    "words": _codes(lambda code: "pneumonia"),
+    "one patient": _table(lambda table: table.assign(**dict.fromkeys(table.columns[:1], 7))),
+    "times as numbers": _table(lambda table: table.assign(time=0.5)),
 }
 RANDOM: dict[str, Change] = {
     "three bytes": _noise,

@@ -4,16 +4,16 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-SURVIVED, ONE_LINE, TRACEBACK, MUTE, FOR_DVC, WRONG = OUTCOMES = (
+SURVIVED, ONE_LINE, TRACEBACK, MUTE, BY_DVC, WRONG = OUTCOMES = (
     "survived",
     "one line",
     "traceback",
     "mute or hangs",
-    "for DVC to see",
+    "seen by DVC",
     "accepted though wrong",
 )
 """The result is right; refused in one line; a defect; a failure without a word; a change that only a hash shows, and
-DVC compares hashes; and what must never be."""
+that DVC was asked and told; and what must never be."""
 
 FATAL = (TRACEBACK, MUTE, WRONG)
 
@@ -33,7 +33,7 @@ def table(faults: Iterable[Fault]) -> str:
 
     Example:
         >>> print(table([Fault("killed", "a", SURVIVED), Fault("killed", "b", WRONG)]))
-        | faults | number | survived | one line | traceback | mute or hangs | for DVC to see | accepted though wrong |
+        | faults | number | survived | one line | traceback | mute or hangs | seen by DVC | accepted though wrong |
         |:--|--:|--:|--:|--:|--:|--:|--:|
         | killed | 2 | 1 | 0 | 0 | 0 | 0 | 1 |
         | all | 2 | 1 | 0 | 0 | 0 | 0 | 1 |

@@ -1,6 +1,7 @@
 """The run as a whole: killed with all its processes, with its lock damaged, with its store and its files damaged."""
 
 import contextlib
+import io
 import os
 import random
 import shutil
@@ -11,9 +12,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
+from ruamel.yaml import YAML
 
 from faults.damage import SEEN, UNSEEN
-from faults.project import Project, files
+from faults.project import Project, Stage, files
 from faults.stages import KILLED, Ended, run
 from faults.tally import MUTE, ONE_LINE, SURVIVED, TRACEBACK, WRONG, Fault
 from tests.support.sandbox import environment
@@ -49,6 +51,80 @@ def locks(project: Project, holder: Path) -> Iterator[Fault]:
         folder = _clone(project, holder / "run", finished=True)
         (folder / "dvc.lock").write_bytes(content)
         yield _judged(project, folder, _run(folder), "dvc.lock damaged", what)
+
+
+def files_of_dvc(project: Project, holder: Path) -> Iterator[Fault]:
+    """What DVC reads itself, damaged as editors and merges do, on which DVC alone says little or nothing."""
+    damages: dict[str, Callable[[bytes], bytes]] = {
+        "a tab": lambda content: content.replace(b"\n  ", b"\n\t", 1),
+        "a merge's marks": lambda content: b"<<<<<<< HEAD\n" + content,
+        "UTF-16": lambda content: content.decode().encode("utf-16"),
+        "noise": lambda content: random.Random(0).randbytes(len(content)),
+        "empty": lambda content: b"",
+        "gone": lambda content: b"",
+    }
+    folder = _clone(project, holder / "run", finished=True)
+    for name in ("params.yaml", "dvc.yaml"):
+        whole = (folder / name).read_bytes()
+        for what, damage in damages.items():
+            (folder / name).write_bytes(damage(whole)) if what != "gone" else (folder / name).unlink()
+            ended = _run(folder)
+            outcome = {"done": WRONG, "one line": ONE_LINE, "traceback": TRACEBACK}.get(ended.manner, MUTE)
+            yield Fault("params.yaml and dvc.yaml damaged", f"{name}: {what}", outcome, ended.printed[-1500:])
+        (folder / name).write_bytes(whole)
+
+
+ORPHANED = {  # stage -> a parameter of it and another value
+    "ingest": ("cohort", "seed", 1),
+    "train": ("train", "learning_rate", 0.004),
+    "sample": ("sampling", "seed", 1),
+    "evaluate": ("evaluate", "seed", 1),
+}
+
+
+def orphans(project: Project, holder: Path) -> Iterator[Fault]:
+    """Stages that sleep while their DVC is killed and a newer run with other parameters ends, and then wake up."""
+    for kind, (section, key, value) in ORPHANED.items():
+        folder, stage = _clone(project, holder / "run", finished=True), project.stages[kind]
+        name = " ".join((f"{kind}@{'-'.join(stage.arguments)}" if stage.arguments else kind,))
+        yield _orphaned(project, folder, stage, name, lambda text: _set(text, section, key, value))  # noqa: B023
+
+
+def _orphaned(project: Project, folder: Path, stage: Stage, name: str, change: Callable[[str], str]) -> Fault:
+    params, command = folder / "params.yaml", [sys.executable, "-m", "dvc", "repro", name]
+    kept = params.read_text(encoding="utf-8")
+    params.write_text(change(kept), encoding="utf-8")
+    quiet = {"cwd": folder, "env": environment(folder), "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(command, **quiet) as dvc:
+        orphan = _child(dvc, f"pipeline.{stage.kind}")
+        orphan.suspend()
+        dvc.kill()
+    params.write_text(kept, encoding="utf-8")
+    newer = subprocess.run(command, **quiet).returncode
+    orphan.resume()
+    _, alive = psutil.wait_procs([orphan], timeout=120)
+    found = project.different(folder, stage.writes)
+    outcome = SURVIVED if newer == 0 and not alive and not found else WRONG
+    return Fault("stages that outlive their DVC", name, outcome, f"newer run: {newer}; {', '.join(found)}")
+
+
+def _child(dvc: subprocess.Popen, module: str) -> psutil.Process:
+    """The stage that DVC has just started."""
+    while dvc.poll() is None:
+        for child in psutil.Process(dvc.pid).children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                if child.cmdline()[1:3] == ["-m", module]:
+                    return child
+        time.sleep(0.02)
+    raise RuntimeError(f"DVC ended with {dvc.returncode} before it started {module}")
+
+
+def _set(text: str, section: str, key: str, value: object) -> str:
+    yaml, out = YAML(), io.StringIO()
+    content = yaml.load(text)
+    content[section][key] = value
+    yaml.dump(content, out)
+    return out.getvalue()
 
 
 def through_dvc(project: Project, holder: Path, rng: random.Random) -> Iterator[Fault]:

@@ -57,6 +57,9 @@ def test_no_share_of_a_portrait_tells_of_few(path: Path):
             counts = [None if share is None else round(share * portrait["patients"]) for share in shares]
             assert all(count is None or count == 0 or count >= SMALLEST_SHOWN for count in counts), f"{part}, {side}"
             assert not worked_out(portrait["patients"], counts), f"{part}, {side}"
+    visits = portrait["patients"]  # at least; of more of them still less is known
+    sizes = [None if share is None else round(share * visits) for share in portrait["codes_per_visit"]["real"]]
+    assert not worked_out(visits, sizes), "codes_per_visit"
 
 
 def test_reports_were_looked_at():

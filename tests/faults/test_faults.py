@@ -14,7 +14,7 @@ from faults import damage, kills, stages
 from faults.project import Project, Stage
 from faults.readers import HARMFUL, HARMLESS, RANDOM
 from faults.stages import Ended
-from faults.tally import FOR_DVC, MUTE, ONE_LINE, SURVIVED, TRACEBACK, WRONG, Fault, fatal
+from faults.tally import BY_DVC, MUTE, ONE_LINE, SURVIVED, TRACEBACK, WRONG, Fault, fatal
 
 STAGE = Stage("made_up", (), (Path("data/in.json"),), (Path("data/out.json"),))
 
@@ -30,6 +30,9 @@ STAGE = Stage("made_up", (), (Path("data/in.json"),), (Path("data/out.json"),))
         (1, f"error: {'x' * 3000}\n", "mute"),
         (1, "Traceback (most recent call last):\n  x\nKeyError: 1\n", "traceback"),
         (-signal.SIGKILL, "", "killed"),
+        (-signal.SIGINT, "Traceback (most recent call last):\n site.py\nKeyboardInterrupt\n", "killed"),
+        (1, "Fatal Python error\nTraceback (most recent call last):\n os.py\nKeyboardInterrupt\n", "killed"),
+        (-signal.SIGINT, "Traceback (most recent call last):\n x/pipeline/a.py\nKeyboardInterrupt\n", "traceback"),
     ],
 )
 def test_how_a_process_ended(status: int, printed: str, manner: str):
@@ -37,7 +40,7 @@ def test_how_a_process_ended(status: int, printed: str, manner: str):
 
 
 def test_what_fails_the_campaign():
-    faults = [Fault("g", "w", outcome) for outcome in (SURVIVED, ONE_LINE, FOR_DVC, TRACEBACK, MUTE, WRONG)]
+    faults = [Fault("g", "w", outcome) for outcome in (SURVIVED, ONE_LINE, BY_DVC, TRACEBACK, MUTE, WRONG)]
     assert [fault.outcome for fault in fatal(faults)] == [TRACEBACK, MUTE, WRONG]
 
 
@@ -77,8 +80,9 @@ def careful() -> None:
 
 def test_a_careless_stage_is_found_out(project: Project, tmp_path: Path):
     be(careless)
-    found = list(damage.damaged(project, tmp_path / "work", random.Random(0)))
-    assert {fault.outcome for fault in found} == {WRONG, FOR_DVC}
+    for unnamed, unseen in ((lambda *_: [], {BY_DVC}), (lambda *_: [Path("data/in.json")], set())):
+        found = list(damage.damaged(project, tmp_path / "work", random.Random(0), unnamed))
+        assert {fault.outcome for fault in found} == {WRONG, *unseen}
 
 
 @pytest.mark.slow

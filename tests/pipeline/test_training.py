@@ -1,4 +1,4 @@
-"""Trainings under a real DVC: a checkpoint is a dependency, and a training whose DVC was killed replaces nothing."""
+"""Stages under a real DVC: a checkpoint is a dependency, an orphan replaces nothing, what fails leaves the last report."""
 
 import json
 import os
@@ -45,6 +45,22 @@ def until(holds: Callable[[], bool], what: str, seconds: float = 300) -> None:
     while not holds():
         assert time.monotonic() < deadline, what
         time.sleep(0.1)
+
+
+def test_an_ingest_that_fails_leaves_the_last_quality_report(prepared: Sandbox):
+    report = prepared.folder / "reports/quality.json"
+    before = report.read_bytes()
+    (prepared.folder / "table.csv").write_text("a,b\n1,2\n")
+    params = prepared.folder / "params.yaml"
+    kept = params.read_text()
+    change(prepared, "source", "long")
+    change(prepared, "files", "[table.csv]")
+    printed = prepared.dvc("repro", "ingest", check=False)
+    assert "error: table.csv: no column for patient, visit, code; " in printed
+    assert report.read_bytes() == before
+    params.write_text(kept)
+    prepared.dvc("repro", "preprocess", "cooccurrence")
+    assert report.read_bytes() == before
 
 
 def test_an_edit_of_the_checkpoint_trains_again_and_a_file_beside_it_does_not(prepared: Sandbox):

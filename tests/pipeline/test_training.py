@@ -1,4 +1,4 @@
-"""Stages under a real DVC: a checkpoint is a dependency, an orphan replaces nothing, what fails leaves the last report."""
+"""Stages under a real DVC: a checkpoint is a dependency, an orphan replaces nothing, a failure no report."""
 
 import json
 import os
@@ -54,7 +54,7 @@ def test_an_ingest_that_fails_leaves_the_last_quality_report(prepared: Sandbox):
     params = prepared.folder / "params.yaml"
     kept = params.read_text()
     change(prepared, "source", "long")
-    change(prepared, "files", "[table.csv]")
+    params.write_text(params.read_text().replace("- ehrgen/data/simulation/simulator.npz", "- table.csv"))
     printed = prepared.dvc("repro", "ingest", check=False)
     assert "error: table.csv: no column for patient, visit, code; " in printed
     assert report.read_bytes() == before

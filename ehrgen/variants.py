@@ -127,6 +127,13 @@ def dropped(reports: Path, ablation: AblationSettings) -> list[Path]:
     return sorted(path for path in found if path.parent.name not in ablation.run or path.stem not in seeds)
 
 
+def prune(paths: Iterable[Path]) -> None:
+    """Remove files that are no longer part of the ablation, and say so of each."""
+    for path in paths:
+        path.unlink()
+        print(f"removed {path}: no longer part of the ablation")
+
+
 def _overrides(name: Any, values: Any, schemas: Schemas, where: str) -> Overrides:
     """What a variant itself says: section -> key -> value."""
     if not (isinstance(name, str) and re.fullmatch(NAME_PATTERN, name)):

@@ -9,10 +9,10 @@ import subprocess
 import sys
 
 from ehrgen.core.command import run
-from ehrgen.core.params import load_yaml
+from ehrgen.core.params import PARAMS, load_yaml
 from ehrgen.workflow.mend import mend
 from ehrgen.workflow.schedule import execute
-from pipeline.resolve import PARAMS, checked
+from pipeline.resolve import checked
 
 
 def stored(trainings: list[tuple[str, int]]) -> set[tuple[str, int]]:

@@ -74,6 +74,7 @@ IN_NO_SUBFOLDER = {  # files at the root of a room, and why they are there
     },
     "workflow": {
         "call": "one part of a run, used by the next",
+        "forecast": "what `resolve` says of the run to come",
         "mend": "one part of a run, used by the next",
         "plan": "one part of a run, used by the next",
         "progress": "one part of a run, used by the next",
@@ -84,7 +85,9 @@ ONLY_LEARNING = {"torch", "transformers", "safetensors", "accelerate"}
 NO_STAGE = {"__init__", "extend", "generate", "repro", "score", "stored"}
 QUICK = ("resolve", "compare", "conclude", "report", "headline")
 SLOW_TO_IMPORT = {"torch", "transformers", "pandas", "scipy.stats", "sklearn", "dvc"}
-REMOVED_NOT_READ = {"resolve": {"reports/*", "data/source"}}  # it prunes what is left of dropped variants and files
+REMOVED_NOT_READ = {  # it prunes what is left of dropped variants and files, and says how long the last trainings took
+    "resolve": {"reports/*", "data/source", "reports/manifests"}
+}
 NEED_NOT_READ = {
     "source": {"data/files.json"},  # for the order: a folder of patients is refused before DVC hashes it
     "ingest": {"data/source"},  # its hash stands for that of the files of patients

@@ -14,6 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+PARAMS = Path("params.yaml")
+"""Everything that can be changed, in the folder of the project."""
 MOST_PROBLEMS = 10  # of one section that a message names
 LONGEST = 120  # characters of a value that a message shows
 

@@ -54,6 +54,14 @@ def test_without_gradients_the_value_stands_alone():
     assert len(classed(drawn, "value", "circle")) == 1 and not classed(drawn, "pull", "circle")
 
 
+@pytest.mark.parametrize("anchors", [{}, {"floor": {}}])
+@pytest.mark.parametrize("variants", [{}, ABLATION["variants"]])
+def test_where_too_few_were_compared_nothing_is_marked(anchors: dict, variants: dict):
+    """As on the tiny cohort of `make smoke`, where no coverage is judged."""
+    drawn = ET.fromstring(figure({**ABLATION, "anchors": anchors, "variants": variants}))
+    assert not classed(drawn, "real", "path") and len(classed(drawn, "bar", "rect")) == (2 if variants else 0)
+
+
 def test_it_has_both_colours_and_nothing_from_elsewhere():
     text = figure(ABLATION)
     assert "prefers-color-scheme: dark" in text

@@ -76,10 +76,10 @@ def _losses(weighted: Mapping[str, Mapping[str, float]], left: float, bottom: fl
 
 
 def _coverage(ablation: Mapping[str, Any], variants: list[str], left: float, bottom: float) -> Markup:
-    real = ablation["anchors"][FLOOR][COVERAGE]
+    real = ablation["anchors"].get(FLOOR, {}).get(COVERAGE)  # absent where too few patients were compared
     estimates = {name: ablation["variants"][name][COVERAGE] for name in variants}
-    highest = max([real, *(estimate.get("high", estimate["mean"]) for estimate in estimates.values())])
-    x = Linear(0, highest * 1.06, left, left + PANEL - 14)
+    ends = [*([] if real is None else [real]), *(one.get("high", one["mean"]) for one in estimates.values())]
+    x = Linear(0, max(ends, default=1.0) * 1.06, left, left + PANEL - 14)
     rows = []
     for row, (name, estimate) in enumerate(estimates.items()):
         y, end = TOP + ROW * (row + 0.5), x(estimate["mean"])
@@ -98,13 +98,14 @@ def _coverage(ablation: Mapping[str, Any], variants: list[str], left: float, bot
         if end - left < 40:
             rows.append(el("text", f"{estimate['mean']:.3f}", x=end + 6, y=y + 4, class_="tick"))
         if "low" in estimate:
-            ends = f"M{short(x(estimate['low']))} {short(y)}H{short(x(estimate['high']))}"
-            rows.append(el("path", d=ends, class_="whisker"))
+            interval = f"M{short(x(estimate['low']))} {short(y)}H{short(x(estimate['high']))}"
+            rows.append(el("path", d=interval, class_="whisker"))
+    if real is not None:
+        rows.append(el("path", d=f"M{short(x(real))} {TOP - 14}V{short(bottom)}", class_="real"))
+        rows.append(el("text", "real patients", x=x(real) + 6, y=TOP - 18, class_="real end"))
     return joined(
         el("text", "How many different codes the samples have", x=left - NAMES + 10, y=18, class_="title"),
         el("text", "coverage; 0: one code for everybody", x=left - NAMES + 10, y=42),
         x_axis(x, TOP - 8, bottom, [(tick, f"{tick:g}") for tick in x.ticks(5)]),
         *rows,
-        el("path", d=f"M{short(x(real))} {TOP - 14}V{short(bottom)}", class_="real"),
-        el("text", "real patients", x=x(real) + 6, y=TOP - 18, class_="real end"),
     )

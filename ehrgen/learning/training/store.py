@@ -79,7 +79,10 @@ class StoredTraining:
                 f"parameters, data or code changed during the training {self.key}: it is kept in the store and not "
                 "published; run dvc repro again"
             )
-        checksums.verify(self.folder, self.key)
+        try:
+            checksums.verify(self.folder, self.key)
+        except DamagedError as error:
+            raise DamagedError(f"{self.folder}: {error}; run dvc repro again, which trains it anew") from None
         for name, target in targets.items():
             source = self.folder / name
             with replacing(target) as temporary:

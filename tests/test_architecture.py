@@ -89,6 +89,7 @@ REMOVED_NOT_READ = {  # it prunes what is left of dropped variants and files, an
     "resolve": {"reports/*", "data/source", "reports/manifests"}
 }
 NEED_NOT_READ = {
+    "resolve": {"params.yaml"},  # as core.params.PARAMS
     "source": {"data/files.json"},  # for the order: a folder of patients is refused before DVC hashes it
     "ingest": {"data/source"},  # its hash stands for that of the files of patients
     "train": {"data/pretrained/*"},  # links: the files themselves are read where model.pretrained says

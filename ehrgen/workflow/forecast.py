@@ -29,10 +29,10 @@ def forecast(effective: Mapping[str, Mapping[str, Any]], seeds: Iterable[int], m
     took = [one["seconds"] / one["train"]["epochs"] for one in last.values() if "seconds" in one]
     epoch = fmean(took) if took else EPOCH
     minutes = sum(START + epoch * effective[variant]["train"]["epochs"] for variant, _ in anew) / 60
-    variants = ", ".join(dict.fromkeys(variant for variant, _ in anew))
+    names = ", ".join(dict.fromkeys(variant for variant, _ in anew))
     return (
-        f"{len(anew)} of {len(trainings)} trainings have new parameters ({variants}): about {minutes:.0f} min one after the "
-        "other, less what the store has"
+        f"{len(anew)} of {len(trainings)} trainings have new parameters ({names}): about {minutes:.0f} min one after "
+        "the other, less what the store has"
     )
 
 

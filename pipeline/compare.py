@@ -13,7 +13,7 @@ from ehrgen.findings.statistics.results import Results
 from ehrgen.findings.text.ablation_md import report
 from ehrgen.findings.text.summary import summary
 from ehrgen.findings.verdicts.losses import verdicts
-from ehrgen.learning.endpoints import primary
+from ehrgen.learning.endpoints import harmed, primary
 from ehrgen.variants import AblationSettings, load_effective
 
 REPORTS = Path("reports")
@@ -25,9 +25,11 @@ def main() -> None:
     results = Results.read(settings, *folders)
     objectives = {name: mean_of_final_epochs(by_seed.values()) for name, by_seed in results.histories.items()}
     resolution = load_resolution(REPORTS / "margins.json")
-    changed = changes(load_effective(Path("resolved.yaml"), settings), settings.reference)
+    effective = load_effective(Path("resolved.yaml"), settings)
+    changed = changes(effective, settings.reference)
+    may_harm = {variant: harmed(listed, effective[settings.reference]["loss"]) for variant, listed in changed.items()}
     endpoints = {variant: primary(changed.get(variant, {})) for variant in settings.run}
-    of_ablation = (settings.run, settings.seeds, settings.reference, loss_alone(changed))
+    of_ablation = (settings.run, settings.seeds, settings.reference, loss_alone(changed), may_harm)
     ablation = compare(results.runs, results.anchors, resolution, endpoints, *of_ablation)
     with replacing(REPORTS / "variants") as folder:
         for variant in filter(results.runs.get, settings.run):

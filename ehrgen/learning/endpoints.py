@@ -70,6 +70,30 @@ def primary(changes: Mapping[str, Any]) -> dict[str, list[str]]:
     return reasons
 
 
+def harmed(changes: Mapping[str, Any], weights: Mapping[str, float]) -> dict[str, bool]:
+    """Metric that the changed objectives may harm, and nothing else -> whether it is the reference that would show it.
+
+    It is, where the variant gives less weight to every objective that may harm the metric; in every other case, such as
+    another form of the loss or another model, the question is whether the variant does harm.
+
+    Args:
+        weights: Objective -> its weight in the reference.
+
+    Example:
+        >>> harmed({"loss.sex": 0}, {"sex": 0.005}), harmed({"loss.sex": 1}, {"sex": 0.005})
+        ({'sex_rule_patients': True}, {'sex_rule_patients': False})
+    """
+    objectives = changed_objectives(changes)
+    moved = {metric for objective in objectives for metric in ENDPOINTS[objective].moves}
+    less = {one for one in objectives if changes.get(f"loss.{one}", weights.get(one, 0.0)) < weights.get(one, 0.0)}
+    metrics = dict.fromkeys(metric for objective in objectives for metric in ENDPOINTS[objective].harms)
+    return {
+        metric: all(one in less for one in objectives if metric in ENDPOINTS[one].harms)
+        for metric in metrics
+        if metric not in moved
+    }
+
+
 def _acts_on(setting: str, value: Any) -> tuple[str, ...]:
     section, _, key = setting.partition(".")
     if setting == "loss.schedules":

@@ -4,7 +4,7 @@ import pytest
 
 from ehrgen.core.params import load_yaml
 from ehrgen.findings.statistics.comparison import COMPARED, changes
-from ehrgen.learning.endpoints import ENDPOINTS, OF_SETTING, changed_objectives, primary
+from ehrgen.learning.endpoints import ENDPOINTS, OF_SETTING, changed_objectives, harmed, primary
 from ehrgen.learning.settings import WEIGHTS, LossSettings
 from tests.support.sandbox import ROOT
 
@@ -71,3 +71,14 @@ def test_whom_a_setting_acts_on(setting: str, value: object, objectives: list[st
 def test_a_setting_of_nobody_is_an_error():
     with pytest.raises(KeyError, match="privacy"):
         changed_objectives({"privacy.epsilon": 1})
+
+
+def test_harm_is_shown_by_whoever_has_more_of_the_objective():
+    weights = {"cooccur": 0.05, "age": 0.005, "diversity": 0}
+    assert harmed({"loss.cooccur": 0}, weights) == {"effective_codes": True, "coverage": True}
+    assert harmed({"loss.cooccur_form": "npmi"}, weights) == {"effective_codes": False, "coverage": False}
+    assert harmed({"loss.cooccur": 0, "loss.age": 0.01}, weights)["age_rule_patients"] is False
+    assert "effective_codes" not in harmed({"loss.cooccur": 0, "loss.diversity": 1}, weights), "diversity moves it"
+    both = {"loss.cooccur": 0, "loss.age_matching": 0.1}
+    assert harmed(both, weights)["effective_codes"] is False, "one objective less and another one more"
+    assert harmed({}, weights) == {}

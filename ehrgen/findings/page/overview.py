@@ -8,7 +8,15 @@ from ehrgen.findings.page.html import Markup, el, joined, picture
 from ehrgen.findings.statistics.intervals import Estimate
 from ehrgen.findings.statistics.margins import INDEPENDENT
 from ehrgen.findings.statistics.results import FLOOR
-from ehrgen.findings.statistics.significance import DIFFERS, EQUIVALENT, EXPLORATORY, PRIMARY, SLIGHT, UNDECIDED
+from ehrgen.findings.statistics.significance import (
+    DIFFERS,
+    EQUIVALENT,
+    EXPLORATORY,
+    NO_HARM,
+    PRIMARY,
+    SLIGHT,
+    UNDECIDED,
+)
 from ehrgen.findings.text.tables import ARROWS, NOTHING, about, cell, percent, sign
 from ehrgen.metrics.table.suite import HEADLINE, METRICS
 
@@ -21,6 +29,7 @@ NOTES = {
     DIFFERS: ", differs from the reference",
     SLIGHT: ", differs from the reference by less than the margin",
     EQUIVALENT: ", no effect: within the margin of the reference",
+    NO_HARM: ", no harm beyond the margin",
     UNDECIDED: "",
 }
 

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from ehrgen.findings.statistics import pooling
 from ehrgen.findings.statistics.caveats import Runs, blind, missing, not_judged, resolution_missing, sizes
+from ehrgen.findings.statistics.harm import harm_ways
 from ehrgen.findings.statistics.intervals import Estimate
 from ehrgen.findings.statistics.margins import INDEPENDENT, equivalence_margins
 from ehrgen.findings.statistics.results import FLOOR
@@ -111,6 +112,7 @@ def compare(
     seeds: Sequence[int],
     reference: str,
     alike: Collection[str] = (),
+    harmed: Mapping[str, Mapping[str, bool]] | None = None,
 ) -> Ablation:
     """The comparison of these variants over these seeds; runs that are absent become remarks.
 
@@ -118,6 +120,7 @@ def compare(
         resolution: Metric -> standard error of the floor.
         endpoints: Variant -> metric -> why it is a primary endpoint; what is not listed is exploratory.
         alike: Variants that differ from the reference in their loss alone: they share one estimate of the chance.
+        harmed: Variant -> metric that may be harmed -> whether the reference would show it, or else the variant.
 
     Raises:
         ComparisonError: If not one run is there.
@@ -127,12 +130,10 @@ def compare(
         raise ComparisonError("no run of any variant has been evaluated; run `dvc repro` first")
     unfit = blind(anchors.get(FLOOR))
     values = long_table(runs, [name for name in METRICS if name not in unfit])
-    estimates, differences = means(values, variants), pooling.differences(values, reference, alike)
+    estimates, differences = means(values, variants), pooling.differences(pooling.bounded(values), reference, alike)
     anchor_values = {anchor: _without(unfit, scores.metrics) for anchor, scores in anchors.items()}
     margins = equivalence_margins(anchor_values, {name: one.mean for name, one in estimates.get(reference, {}).items()})
-    compared = {key: difference for key, difference in differences.items() if key[1] in COMPARED}
-    margin_of = {key: margins[key[1]] for key in differences if key[1] in margins}
-    judged = significance(compared, margin_of, {(name, metric) for name, row in endpoints.items() for metric in row})
+    judged = judged_of(differences, margins, endpoints, harm_ways(harmed or {}, estimates, anchor_values, reference))
     scores_of = {variant: list(by_seed.values()) for variant, by_seed in runs.items()}
     scores_of |= {anchor: [scores] for anchor, scores in anchors.items()}
     others = [variant for variant in variants if variant != reference]
@@ -163,6 +164,18 @@ def long_table(runs: Runs, metrics: Iterable[str]) -> dict[Key, dict[int, float]
                 if metric in scores.metrics:
                     table.setdefault((variant, metric), {})[seed] = scores.metrics[metric]
     return table
+
+
+def judged_of(
+    differences: Mapping[Key, Estimate], margins: Mapping[str, float], endpoints: Endpoints, ways: Mapping[Key, int]
+) -> dict[Key, Significance]:
+    """What each difference is that can be compared, endpoints and the others each in their family."""
+    return significance(
+        {key: difference for key, difference in differences.items() if key[1] in COMPARED},
+        {key: margins[key[1]] for key in differences if key[1] in margins},
+        {(variant, metric) for variant, row in endpoints.items() for metric in row},
+        ways,
+    )
 
 
 def means(values: Mapping[Key, Mapping[int, float]], variants: Collection[str]) -> dict[str, dict[str, Estimate]]:

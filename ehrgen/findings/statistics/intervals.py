@@ -74,6 +74,10 @@ class Estimate:
         """Whether the interval of this level lies between -margin and +margin; never without an interval."""
         return self.error is not None and abs(self.mean) + self.error * t_quantile(self.freedom, level) <= margin
 
+    def lies_below(self, margin: float, level: float, way: int = 1) -> bool:
+        """Whether the upper end of the interval of this level lies at most at the margin; `way` -1 mirrors it at 0."""
+        return self.error is not None and way * self.mean + self.error * t_quantile(self.freedom, level) <= margin
+
 
 def paired_difference(values: Mapping[int, float], reference: Mapping[int, float]) -> Estimate | None:
     """Mean over the common seeds of value - reference; None without a common seed.

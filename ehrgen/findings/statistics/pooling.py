@@ -16,6 +16,7 @@ from collections.abc import Collection, Mapping
 import numpy as np
 
 from ehrgen.findings.statistics.intervals import Estimate, paired_difference, t_quantile
+from ehrgen.metrics.table.suite import METRICS
 
 Key = tuple[str, str]  # (variant, metric)
 
@@ -42,6 +43,20 @@ def differences(
                 pools = variant in alike and by_seed.keys() == base.keys()
                 found[variant, metric] = chance.of(own) if chance and pools else own
     return {key: found[key] for key in values if key in found}
+
+
+def bounded(values: Mapping[Key, Mapping[int, float]]) -> dict[Key, Mapping[int, float]]:
+    """An R2 below 0 as 0: a generator worse than the mean of real patients has no skill, how much worse says nothing.
+
+    Example:
+        >>> bounded({("a", "pair_r2"): {0: -9.0, 1: 0.5}, ("a", "coverage"): {0: 0.5}})
+        {('a', 'pair_r2'): {0: 0.0, 1: 0.5}, ('a', 'coverage'): {0: 0.5}}
+    """
+    no_skill = {name for name, metric in METRICS.items() if metric.unit == "R2" and metric.better == "higher"}
+    return {
+        key: {seed: max(0.0, value) for seed, value in row.items()} if key[1] in no_skill else row
+        for key, row in values.items()
+    }
 
 
 class Chance:

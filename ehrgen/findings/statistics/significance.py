@@ -1,7 +1,9 @@
 """Whether a difference between variants is an effect, no effect, or undecided.
 
 It *differs* if chance alone would show it rarely. It is *equivalent* to none if its 90 % interval lies within the
-metric's equivalence margin (`margins`). Both together are *slight*. All else is *undecided*, which is not "no effect".
+metric's equivalence margin (`margins`). Both together are *slight*. An endpoint that may be harmed is asked one thing
+more, whether the harm exceeds the margin: it does *no harm* if the upper end of its one-sided 95 % interval does not,
+however far the difference goes the other way. All else is *undecided*, which is not "no effect".
 
 How rarely depends on what was asked beforehand. The endpoints of what a variant changes are its *primary* family:
 Holm's correction over them, 5 % for the whole family. All other differences of all variants are *exploratory*: of those
@@ -11,18 +13,19 @@ Sources:
     Holm (1979), A simple sequentially rejective multiple test procedure, https://www.jstor.org/stable/4615733.
     Benjamini and Hochberg (1995), Controlling the false discovery rate, https://doi.org/10.1111/j.2517-6161.1995.tb02031.x.
     Schuirmann (1987), A comparison of the two one-sided tests procedure, https://doi.org/10.1007/BF01068419.
+    Piaggio et al. (2012), Reporting of noninferiority and equivalence trials, https://doi.org/10.1001/jama.2012.87802.
 """
 
 from collections.abc import Callable, Collection, Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from ehrgen.findings.statistics.intervals import Estimate
 from ehrgen.findings.statistics.power import seeds_to_decide_difference
 
 ALPHA = 0.05
-DIFFERS, SLIGHT, EQUIVALENT, UNDECIDED = "differs", "slight", "equivalent", "undecided"
-OUTCOMES = (DIFFERS, SLIGHT, EQUIVALENT, UNDECIDED)
+DIFFERS, SLIGHT, EQUIVALENT, NO_HARM, UNDECIDED = "differs", "slight", "equivalent", "no harm", "undecided"
+OUTCOMES = (DIFFERS, SLIGHT, EQUIVALENT, NO_HARM, UNDECIDED)
 PRIMARY, EXPLORATORY = "primary", "exploratory"
 Name = TypeVar("Name", bound=Hashable)
 Key = tuple[str, str]  # (variant, metric)
@@ -50,9 +53,15 @@ class Significance:
 
 
 def significance(
-    differences: Mapping[Key, Estimate], margins: Mapping[Key, float], primary: Collection[Key]
+    differences: Mapping[Key, Estimate],
+    margins: Mapping[Key, float],
+    primary: Collection[Key],
+    harm: Mapping[Key, int] | None = None,
 ) -> dict[Key, Significance]:
     """Of every difference that has an interval; without a margin only what is exactly 0 is equivalent.
+
+    Args:
+        harm: Of endpoints that may be harmed, which way harm goes: 1 if a positive difference is harm, or else -1.
 
     Example:
         >>> differences = {("v", "a"): Estimate(1.0, 0.1, 5), ("v", "b"): Estimate(0.0, 2.0, 5)}
@@ -65,6 +74,10 @@ def significance(
     for variant in dict.fromkeys(variant for variant, _ in primary):
         family = {key: with_interval[key] for key in primary if key[0] == variant and key in with_interval}
         judged |= _judged(family, margins, PRIMARY, holm, _next_of_holm)
+    for key, way in (harm or {}).items():
+        undecided = key in judged and judged[key].outcome == UNDECIDED
+        if undecided and with_interval[key].lies_below(margins.get(key, 0.0), 1 - 2 * ALPHA, way):
+            judged[key] = replace(judged[key], outcome=NO_HARM, seeds=None)
     return {key: judged[key] for key in with_interval}
 
 

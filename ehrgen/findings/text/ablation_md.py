@@ -27,11 +27,12 @@ PRIMARY_WORDS = f"""\
 What each variant is judged by, declared with the objectives it changes and for every run alike
 (ehrgen/learning/endpoints.py): what an objective moves, and what it may harm. Paired by seed, ± half-width of the 95 %
 t interval over training seeds, its spread estimated from all variants that differ in the loss alone, or else from the
-two compared; p is Holm-corrected over the endpoints of the variant. *differs*: p of at most 5 %.
-*equivalent*: the 90 % interval lies within the equivalence *margin*, {percent(OF_GAP)} of the gap between
+two compared; p is Holm-corrected over the endpoints of the variant. An R2 below 0 counts as 0. *differs*: p of at most
+5 %. *equivalent*: the 90 % interval lies within the equivalence *margin*, {percent(OF_GAP)} of the gap between
 independent codes and real patients and at least {percent(OF_VALUE)} of what real patients have; of rates,
-{percent(RATE)} of the patients. *slight*: both. Of the undecided it is said how many seeds would decide with a
-power of {percent(POWER)}, were mean and spread as they are."""
+{percent(RATE)} of the patients. *slight*: both. *no harm*: of an endpoint that may be harmed, the one-sided 95 %
+interval excludes harm beyond the margin, in whichever variant has more of the objective. Of the undecided it is said
+how many seeds would decide with a power of {percent(POWER)}, were mean and spread as they are."""
 DIFFERENCES = """\
 ° differs among the exploratory: of all so marked, 5 % are expected to be chance (false discovery rate over the
 differences of all variants in all metrics that are no endpoint of theirs). A lead, to be tested with new seeds. * and ≈

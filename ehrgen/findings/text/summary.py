@@ -3,7 +3,7 @@
 from collections import Counter
 
 from ehrgen.findings.statistics.comparison import Ablation
-from ehrgen.findings.statistics.significance import EQUIVALENT, PRIMARY, UNDECIDED
+from ehrgen.findings.statistics.significance import EQUIVALENT, NO_HARM, PRIMARY, UNDECIDED
 from ehrgen.findings.text.tables import cell
 
 MANY = 4  # endpoints of one variant: beyond, they are counted and not listed
@@ -18,9 +18,10 @@ def summary(ablation: Ablation) -> str:
         return f"No primary comparison with {ablation.reference}: differences need two seeds that both variants have."
     differing = [text for variant in ablation.significance if (text := _primary(ablation, variant))]
     decided = outcomes.total() - outcomes[UNDECIDED]
+    none = outcomes[EQUIVALENT] + outcomes[NO_HARM]
     counted = (
         f"Of {outcomes.total()} primary comparisons with {ablation.reference}, {decided} are decided: "
-        f"{decided - outcomes[EQUIVALENT]} differ and {outcomes[EQUIVALENT]} have no effect that matters"
+        f"{decided - none} differ and {none} have no effect that matters"
     )
     return " ".join(
         [

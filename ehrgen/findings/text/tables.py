@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from ehrgen.findings.statistics.intervals import Estimate
 from ehrgen.findings.statistics.power import MOST_SEEDS
-from ehrgen.findings.statistics.significance import DIFFERS, EQUIVALENT, PRIMARY, SLIGHT
+from ehrgen.findings.statistics.significance import DIFFERS, EQUIVALENT, NO_HARM, PRIMARY, SLIGHT
 from ehrgen.metrics.table.scores import rounded
 
 NOTHING = "–"
@@ -20,7 +20,7 @@ def sign(outcome: str, family: str) -> str:
         ('*', '°≈', '≈')
     """
     differs = ("*" if family == PRIMARY else "°") if outcome in (DIFFERS, SLIGHT) else ""
-    return differs + ("≈" if outcome in (SLIGHT, EQUIVALENT) else "")
+    return differs + ("≈" if outcome in (SLIGHT, EQUIVALENT, NO_HARM) else "")
 
 
 def about(seeds: int | None) -> str:

@@ -8,11 +8,12 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro autopsy review test test-quick test-portable smoke lint lock metrics-check bench faults
+.PHONY: help setup repro autopsy decide review test test-quick test-portable smoke lint lock metrics-check bench faults
 
 help:
 	@echo 'make repro   the ablation of params.yaml: prepare, train, sample, measure, compare'
 	@echo 'make autopsy the system whose collapse started this, and each repair of it -> studies/autopsy'
+	@echo 'make decide MINUTES=60   more seeds for what is undecided -> reports/decided.md'
 	@echo 'make review BASE=main   what this branch changes in parameters, results and verdicts'
 	@echo 'make smoke   the same stages on a tiny cohort, in a temporary copy'
 	@echo 'make test    lint and all tests'
@@ -42,6 +43,10 @@ repro: $(READY)
 
 autopsy: $(READY)
 	@.venv/bin/python -m scripts.study autopsy --jobs $(JOBS)
+
+MINUTES ?= 60
+decide: $(READY)
+	@.venv/bin/python -m scripts.decide --minutes $(MINUTES) --jobs $(JOBS)
 
 BASE ?= main
 review: $(READY)

@@ -57,11 +57,13 @@ def significance(
     margins: Mapping[Key, float],
     primary: Collection[Key],
     harm: Mapping[Key, int] | None = None,
+    alpha: float = ALPHA,
 ) -> dict[Key, Significance]:
     """Of every difference that has an interval; without a margin only what is exactly 0 is equivalent.
 
     Args:
         harm: Of endpoints that may be harmed, which way harm goes: 1 if a positive difference is harm, or else -1.
+        alpha: Error of a family, and of each question against a margin; less where one looks several times (`looks`).
 
     Example:
         >>> differences = {("v", "a"): Estimate(1.0, 0.1, 5), ("v", "b"): Estimate(0.0, 2.0, 5)}
@@ -70,13 +72,13 @@ def significance(
     """
     with_interval = {key: difference for key, difference in differences.items() if difference.p is not None}
     exploratory = {key: difference for key, difference in with_interval.items() if key not in primary}
-    judged = _judged(exploratory, margins, EXPLORATORY, false_discovery, _next_of_false_discovery)
+    judged = _judged(exploratory, margins, EXPLORATORY, false_discovery, _next_of_false_discovery, alpha)
     for variant in dict.fromkeys(variant for variant, _ in primary):
         family = {key: with_interval[key] for key in primary if key[0] == variant and key in with_interval}
-        judged |= _judged(family, margins, PRIMARY, holm, _next_of_holm)
+        judged |= _judged(family, margins, PRIMARY, holm, _next_of_holm, alpha)
     for key, way in (harm or {}).items():
         undecided = key in judged and judged[key].outcome == UNDECIDED
-        if undecided and with_interval[key].lies_below(margins.get(key, 0.0), 1 - 2 * ALPHA, way):
+        if undecided and with_interval[key].lies_below(margins.get(key, 0.0), 1 - 2 * alpha, way):
             judged[key] = replace(judged[key], outcome=NO_HARM, seeds=None)
     return {key: judged[key] for key in with_interval}
 
@@ -87,20 +89,21 @@ def _judged(
     family: str,
     correct: Callable[[Mapping[Key, float]], dict[Key, float]],
     next_level: Callable[[int, int], float],
+    alpha: float,
 ) -> dict[Key, Significance]:
     """Differences of exactly 0 in every seed are no tests: two variants that train alike would make others stricter."""
     corrected = correct({key: difference.p or 0.0 for key, difference in differences.items() if not _same(difference)})
-    alpha = next_level(len(corrected), sum(p <= ALPHA for p in corrected.values()))
+    next_alpha = alpha * next_level(len(corrected), sum(p <= alpha for p in corrected.values()))
     judged = {}
     for key, difference in differences.items():
         p, margin = corrected.get(key, 1.0), margins.get(key, 0.0)
-        within = difference.lies_within(margin, 1 - 2 * ALPHA)
-        if p <= ALPHA:
+        within = difference.lies_within(margin, 1 - 2 * alpha)
+        if p <= alpha:
             judged[key] = Significance(SLIGHT if within else DIFFERS, p, family)
         elif within:
             judged[key] = Significance(EQUIVALENT, p, family)
         else:
-            seeds = seeds_to_decide_difference(difference, margin, alpha, ALPHA)
+            seeds = seeds_to_decide_difference(difference, margin, next_alpha, alpha)
             judged[key] = Significance(UNDECIDED, p, family, seeds)
     return judged
 
@@ -136,12 +139,12 @@ def false_discovery(p_values: Mapping[Name, float]) -> dict[Name, float]:
 
 
 def _next_of_holm(tests: int, rejected: int) -> float:
-    """The level that the next test to be rejected has to pass."""
-    return ALPHA / max(1, tests - rejected)
+    """The share of the error that the next test to be rejected has to pass."""
+    return 1 / max(1, tests - rejected)
 
 
 def _next_of_false_discovery(tests: int, rejected: int) -> float:
-    return ALPHA * min(1.0, (rejected + 1) / max(1, tests))
+    return min(1.0, (rejected + 1) / max(1, tests))
 
 
 def _same(difference: Estimate) -> bool:

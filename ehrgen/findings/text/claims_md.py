@@ -21,11 +21,11 @@ count in units of the share of it that they need: 1 or more supports "recovers",
 TINY = 1e-5  # half-widths that stand for none (`pooled.LEAST_ERROR`)
 EXPLAINED = {  # quote -> why runs contradict each other
     "sex = 0.000 (DEAD)": "The head of `replica` reads its own prompt back, and has to learn to. How far it gets is a "
-    "matter of optimiser steps: nowhere with the 129 patients of the demo, little in six epochs of the simulated cohort, "
-    "most of it in ten, all of it with NHDS's patients. It is dead where it had the time to solve a riddle that teaches "
+    "matter of optimiser steps: nowhere with 129 patients of the demo, little in six epochs of the simulated cohort, "
+    "most of it in ten, all of it with NHDS's patients. It is dead where it had time to solve a riddle that teaches "
     "nothing.",
-    "near-perfect accuracy": "As with the loss of the same head: its accuracy is that of copying the prompt, which long "
-    "trainings have learned and shorter ones have not. From the codes alone it is right for 59 to 80 %.",
+    "near-perfect accuracy": "As with the loss of the same head: its accuracy is that of copying its prompt, as long "
+    "trainings have learned to and shorter ones have not. From the codes alone it is right for 59 to 80 %.",
     "gradient is 100x weaker than LM gradient": "Both gradients change through a training, and their ratio with them. "
     "It is between 29 and 209 in all runs: a hundred is right within a factor of four, and not within the two allowed.",
 }

@@ -9,6 +9,7 @@ from tests.support.training import MODEL, tiny
 
 STATES = torch.randn(4, 16, generator=torch.Generator().manual_seed(0))
 AT, SYMBOL = torch.tensor([1, 2, 2, 3]), torch.tensor([2, 2, 3, 5])
+SIZE = torch.tensor([[1.0], [1.0], [2.0], [1.0]])
 NOTHING = torch.empty(0, dtype=torch.long)
 
 
@@ -39,12 +40,12 @@ def test_demographics_start_at_nothing_and_then_tell_patients_apart():
 def test_each_held_code_adds_the_vector_of_its_category():
     on = readout(prompt_output=False, visit_code_output=False)
     classes = torch.from_numpy(tiny().vocabulary.symbol_class)[SYMBOL].long()
-    by_hand = one_hot(AT, 4).float().T @ on.visit.weight[classes]
+    by_hand = one_hot(AT, 4).float().T @ on.visit.weight[classes] / SIZE.sqrt()
     torch.testing.assert_close(on(STATES, None, AT, SYMBOL), STATES + by_hand)
     torch.testing.assert_close(on(STATES, None, NOTHING, NOTHING), STATES)
 
 
 def test_each_held_code_adds_a_vector_of_its_own():
     on = readout(prompt_output=False, visit_output=False)
-    by_hand = one_hot(AT, 4).float().T @ on.visit_code.weight[SYMBOL]
+    by_hand = one_hot(AT, 4).float().T @ on.visit_code.weight[SYMBOL] / SIZE.sqrt()
     torch.testing.assert_close(on(STATES, None, AT, SYMBOL), STATES + by_hand)

@@ -245,6 +245,7 @@ def test_decoding_with_a_cache_equals_the_full_forward_pass(
         "visit_output": no_repeats,
         "visit_code_output": no_repeats,
         "length_output": no_repeats,
+        "history_output": no_repeats,
     }
     model, table = stirred(untrained(hierarchy=hierarchy, **switches)), people(20)
     recorded = Recorded(model, 20, monkeypatch)

@@ -156,6 +156,9 @@ def stirred(model: PromptBart, seed: int = 0) -> PromptBart:
         for name, values in model.named_parameters():
             if name.startswith("direct."):
                 values.normal_(std=0.5, generator=generator)
+        for name, values in model.named_buffers():
+            if name in ("direct.class_group.start", "direct.symbol_group.start"):  # which do not learn
+                values.normal_(std=0.5, generator=generator)
     return model
 
 

@@ -38,9 +38,10 @@ class DirectOutput(nn.Module):
         self.held = Started(self.classes) if settings.held_output else None
         self.class_history = Started(2 * self.classes) if settings.history_output else None
         self.symbol_history = Started(2 * self.symbols) if settings.history_output else None
+        self.history_level = nn.Parameter(torch.zeros(8)) if settings.history_output else None
         groups, on = len(SEXES) + AGE_GROUPS, settings.demographic_output
-        self.class_group = Started(groups * self.classes) if on else None
-        self.symbol_group = Started(groups * self.symbols) if on else None
+        self.class_group = Started(groups * self.classes, learns=False) if on else None
+        self.symbol_group = Started(groups * self.symbols, learns=False) if on else None
         if on:
             self.register_buffer("age_edges", torch.full((AGE_GROUPS - 1,), torch.inf))
         self.visit_ends = Started(2 * (MOST_CODES + 1)) if settings.length_output else None
@@ -91,7 +92,10 @@ class Direct:
         status = context.past.status(context.visit[position], patient, symbol)
         seen = status > 0
         index = (status[seen] - 1) * self.output.symbols + symbol[seen]
-        return logits.index_add(0, reads[seen], history(index, self._fold(patient[seen])))
+        numbers = history(index, self._fold(patient[seen]))
+        if self.output.history_level is not None:
+            numbers = numbers + self.output.history_level[4 * status[seen] - 1]
+        return logits.index_add(0, reads[seen], numbers)
 
     def on_all_symbols(self, logits: Float[Tensor, "N S"]) -> Float[Tensor, "N S"]:
         """The same for every symbol."""
@@ -108,7 +112,10 @@ class Direct:
         return self.context.sex, len(SEXES) + age
 
     def _with_history(self, logits: Float[Tensor, "N K"], past: Past, history: Started) -> Float[Tensor, "N K"]:
-        """Plus what classes of earlier visits get; the same at all positions of a visit."""
+        """Plus what classes of earlier visits get, until this visit holds them.
+
+        From then on it is their rarest siblings that are left, and nothing makes those likelier.
+        """
         context, classes = self.context, self.output.classes
         reads = context.has_past.nonzero().squeeze(1)
         visit, row = context.visit[reads].unique(return_inverse=True)
@@ -118,13 +125,36 @@ class Direct:
         at, of_class = status.nonzero(as_tuple=True)
         index = (status[at, of_class] - 1) * classes + of_class
         terms = logits.new_zeros(len(visit) * classes)
-        terms = terms.index_add(0, at * classes + of_class, history(index, self._fold(patient[at])))
-        return logits.index_add(0, reads, terms.view(len(visit), classes)[row])
+        terms = terms.index_add(0, at * classes + of_class, history(index, self._fold(patient[at]))).view_as(status)
+        levels = self._levels(past)[reads]
+        of_status = torch.cat([levels.new_zeros(len(reads), 1), levels], dim=1)
+        terms = terms[row] + of_status.gather(1, status[row])
+        held = torch.zeros(logits.numel(), dtype=torch.bool, device=logits.device)
+        held = held.index_fill(0, self._held(), True).view_as(logits)[reads]
+        return logits.index_add(0, reads, terms.masked_fill(held, 0.0))
+
+    def _held(self) -> Int[Tensor, " H"]:
+        """Position x classes + class, for each class that the position's visit holds, once."""
+        return (self.context.used_at * self.output.classes + self.output.symbol_class[self.context.used_symbol]).unique()
+
+    def _levels(self, past: Past) -> Float[Tensor, "N 2"]:
+        """What all classes of the last visit get, and all of earlier ones, by how the visit began.
+
+        A visit is about what the last one was about, or about something else, and its first codes tell which.
+        """
+        context, level = self.context, self.output.history_level
+        at, symbol = context.used_at, context.used_symbol
+        again = past.status(context.visit[at], context.patient[at], symbol) > 0
+        positions = len(context.visit)
+        came = torch.bincount(at[again], minlength=positions).float()
+        new = torch.bincount(at[~again], minlength=positions).float()
+        told = torch.stack([torch.ones_like(came), came.log1p(), new.log1p()], dim=1)
+        return told @ level.view(2, 4)[:, :3].T
 
     def _with_held(self, logits: Float[Tensor, "N K"], held: Started) -> Float[Tensor, "N K"]:
         """Plus what each class that the visit holds gets, once."""
         context, classes = self.context, self.output.classes
-        place = (context.used_at * classes + self.output.symbol_class[context.used_symbol]).unique()
+        place = self._held()
         numbers = held(place % classes, self._fold(context.patient[place // classes]))
         return logits.flatten().index_add(0, place, numbers).view_as(logits)
 

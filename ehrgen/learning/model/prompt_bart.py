@@ -169,7 +169,7 @@ class PromptBart(nn.Module):
         named = dict(self.named_parameters())
         return {
             "codes": [p for name, p in named.items() if name in CODE_TABLES],
-            "categories": [p for name, p in named.items() if name in CATEGORY_TABLES or name.startswith("direct.")],
+            "categories": [p for name, p in named.items() if name in CATEGORY_TABLES or name.endswith(".learned")],
         }
 
     def _pooled(self, states: Float[Tensor, "L D"], prefixed: Prefixed, batch: Batch) -> Float[Tensor, "B D"]:

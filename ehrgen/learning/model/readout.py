@@ -19,7 +19,8 @@ from ehrgen.learning.settings import ModelSettings
 class Readout(nn.Module):
     """Decoder states plus a vector of demographics (`prompt_output`), one a category held (`visit_output`), one a code.
 
-    Without the code's own (`visit_code_output`) 40390 and 40391 say the same of what comes next.
+    Without the code's own (`visit_code_output`) 40390 and 40391 say the same of what comes next. The vectors of m codes
+    are divided by the root of m: their sum would grow with the visit, and carry the longest ones away.
 
     Demographics start at nothing. Of the others `visit_output_std` is the first size: at 0.02, as small as
     the weights that read them, neither moves the other and epochs pass before categories attract each other.
@@ -56,8 +57,11 @@ class Readout(nn.Module):
     ) -> Float[Tensor, "N D"]:
         if of_patient is not None:
             states = states + of_patient.to(states.dtype)
+        if self.visit is None and self.visit_code is None:
+            return states
+        share = torch.bincount(used_at, minlength=len(states))[used_at].to(states.dtype).rsqrt()[:, None]
         if self.visit is not None:
-            states = states.index_add(0, used_at, self.visit(self.symbol_class[used_symbol]).to(states.dtype))
+            states = states.index_add(0, used_at, share * self.visit(self.symbol_class[used_symbol]).to(states.dtype))
         if self.visit_code is not None:
-            states = states.index_add(0, used_at, self.visit_code(used_symbol).to(states.dtype))
+            states = states.index_add(0, used_at, share * self.visit_code(used_symbol).to(states.dtype))
         return states

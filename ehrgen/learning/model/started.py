@@ -9,7 +9,7 @@ from ehrgen.learning.model.context import FOLDS
 
 
 class Started(nn.Module):
-    """Numbers by index: a start, which does not learn, plus a correction from 0, which does.
+    """Numbers by index: a start, which does not learn, plus a correction from 0, which does, unless there is none.
 
     The start is kept FOLDS + 1 times: estimated without each fold of the training patients, and from all of them. In
     training a patient reads that without its own fold. Read with one's own record in it, a statistic of a rare code
@@ -21,10 +21,10 @@ class Started(nn.Module):
 
     start: Float[Tensor, "folds numbers"]
 
-    def __init__(self, numbers: int) -> None:
+    def __init__(self, numbers: int, learns: bool = True) -> None:
         super().__init__()
         self.register_buffer("start", torch.zeros(FOLDS + 1, numbers))
-        self.learned = nn.Parameter(torch.zeros(numbers))
+        self.learned = nn.Parameter(torch.zeros(numbers)) if learns else None
 
     @torch.no_grad()
     def begin(self, fold: int, numbers: Float[ndarray, " numbers"]) -> None:
@@ -34,4 +34,5 @@ class Started(nn.Module):
     def forward(self, index: Int[Tensor, "..."], fold: Int[Tensor, "..."] | None) -> Float[Tensor, "..."]:
         """The numbers at these indices; `fold` as in `Context`."""
         size = self.start.shape[1]
-        return self.start.view(-1)[index + size * (FOLDS if fold is None else fold)] + self.learned[index]
+        start = self.start.view(-1)[index + size * (FOLDS if fold is None else fold)]
+        return start if self.learned is None else start + self.learned[index]

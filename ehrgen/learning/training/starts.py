@@ -13,7 +13,7 @@ from typing import Self
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 from numpy import ndarray
 
 from ehrgen.data.cohort import SEXES
@@ -23,8 +23,8 @@ from ehrgen.learning.model.context import FOLDS, folds
 from ehrgen.learning.model.direct_output import AGE_GROUPS, MOST_CODES, MOST_VISITS, DirectOutput
 from ehrgen.learning.training.shrinkage import shrunken
 
-RARELY, TINY = 0.1, 1e-4
-"""Of what a group should have by its size: what hardly ever comes in it, and the least told apart from never."""
+RARE_IN_SEX, RARE_IN_AGE, TINY = 0.3, 0.03, 1e-4
+"""Of what a group should have by its size: what hardly ever comes in one of 2 and of AGE_GROUPS; what counts as never."""
 SURE = 1e-3
 """No chance is taken for nearer to 0 or 1 than this, so that a start can be unlearned."""
 
@@ -46,7 +46,10 @@ def begin(direct: DirectOutput, training: Sequences) -> None:
             direct.class_history.begin(number, class_history(counts).ravel())
             direct.symbol_history.begin(number, symbol_history(counts).ravel())
         if direct.class_group is not None and direct.symbol_group is not None:
-            of_groups = [demographics(counts, sex, len(SEXES)), demographics(counts, age_group, AGE_GROUPS)]
+            of_groups = [
+                demographics(counts, sex, len(SEXES), RARE_IN_SEX),
+                demographics(counts, age_group, AGE_GROUPS, RARE_IN_AGE),
+            ]
             of_classes, of_symbols = (np.concatenate(parts) for parts in zip(*of_groups, strict=True))
             direct.class_group.begin(number, of_classes.ravel())
             direct.symbol_group.begin(number, of_symbols.ravel())
@@ -139,8 +142,7 @@ def symbol_history(counts: Counts) -> Float[ndarray, "2 S"]:
         codes = np.where(occupied[place] == key, size[place], 0)  # of the class, in the visit after
         trials = np.bincount(symbol, codes, minlength=counts.symbols)
         again = np.bincount(symbol[np.isin(before, present.now)], minlength=counts.symbols)
-        shift = _logit(again.sum() / max(trials.sum(), 1)) - _logit((trials * share).sum() / max(trials.sum(), 1))
-        chance = _chance(again, trials, 1 / (1 + np.exp(-_logit(share) - shift)))
+        chance = _chance(again, trials, _raised(share, trials, again.sum()))
         starts.append(np.where(trials.sum() > 0, _logit(chance) - _logit(share), 0))
     alone = counts.vocabulary.class_size[of_symbol] == 1
     return _codes_only(np.where(alone, 0, np.stack(starts)))
@@ -165,12 +167,13 @@ def age_edges(age: Float[ndarray, " P"]) -> Float[ndarray, " edges"]:
 
 
 def demographics(
-    counts: Counts, group: Int[ndarray, " P"], groups: int
+    counts: Counts, group: Int[ndarray, " P"], groups: int, rare: float
 ) -> tuple[Float[ndarray, "G K"], Float[ndarray, "G S"]]:
-    """Log ratio of a group's share of a class to that of all codes, where below RARELY, and of a code to its class.
+    """Log ratio of a group's share of a class, or of a code, to its share of all codes, where that is below `rare`.
 
-    A class draws towards its block, the categories with its first two characters, a code towards its class. Between
-    classes all else is left to the states: what the visit holds tells of sex and age too, and would be counted twice.
+    A class draws towards its block, the categories with its first two characters, a code towards its class. All else
+    is left to the states: what a visit holds tells of sex and age too, and would be counted twice. A code's own number
+    comes on top of its class's.
     """
     here, of_symbol = group[counts.patient], counts.vocabulary.symbol_class
     names = np.array(["", "", *counts.vocabulary.categories])
@@ -179,15 +182,18 @@ def demographics(
     def table(row: Int[ndarray, " C"], rows: int) -> Float[ndarray, "rows G"]:
         return np.bincount(row * groups + here, minlength=rows * groups).reshape(rows, groups).astype(np.float64)
 
+    def where_rare(shares: Float[ndarray, "rows G"]) -> Float[ndarray, "rows G"]:
+        ratio = np.maximum(shares, TINY) / overall
+        return np.where(ratio < rare, np.log(ratio), 0)
+
     of_classes = table(counts.symbol_class, counts.classes)
     overall = np.maximum(of_classes.sum(axis=0), 1) / len(here)
     blocks = int(block.max()) + 1
     of_blocks = shrunken(table(block[counts.symbol_class], blocks), np.tile(overall, (blocks, 1)))
     in_class = shrunken(of_classes, of_blocks[block])
     in_symbol = shrunken(table(counts.symbol, counts.symbols), in_class[of_symbol])
-    ratio = np.log(np.maximum(in_class, TINY) / overall)
-    own = np.log(np.maximum(in_symbol, TINY) / np.maximum(in_class[of_symbol], TINY))
-    return _codes_only(np.where(ratio < np.log(RARELY), ratio, 0).T), _codes_only(own.T)
+    of_class = _codes_only(where_rare(in_class).T)
+    return of_class, _codes_only(where_rare(in_symbol).T) - of_class[:, of_symbol]
 
 
 def visit_ends(counts: Counts) -> Float[ndarray, "2 M"]:
@@ -261,6 +267,23 @@ def _chance(again: ndarray, trials: ndarray, usual: Float[ndarray, " R"]) -> Flo
 def _rate(chance: Float[ndarray, "..."]) -> Float[ndarray, "..."]:
     """Log of the rate at which something comes that is there with this chance."""
     return np.log(-np.log1p(-np.clip(chance, SURE / 10, 1 - SURE)))
+
+
+def _raised(
+    share: Float[ndarray, " R"], trials: Shaped[ndarray, " R"], successes: int | np.integer
+) -> Float[ndarray, " R"]:
+    """The shares with one number added to the log odds of all, so that as many successes are to be expected.
+
+    Example:
+        >>> _raised(np.array([0.1, 0.5]), np.array([0.0, 8.0]), 6).round(2).tolist()
+        [0.25, 0.75]
+    """
+    low, high = -20.0, 20.0
+    for _ in range(40):
+        shift = (low + high) / 2
+        raised = 1 / (1 + np.exp(-_logit(share) - shift))
+        low, high = (shift, high) if trials @ raised < successes else (low, shift)
+    return raised
 
 
 def _logit(chance: float | Float[ndarray, "..."]) -> float | Float[ndarray, "..."]:

@@ -40,6 +40,31 @@ def test_categories_of_the_visit_before_are_moved_and_no_other():
     assert moved(two_visits(), "history_output") == [set(), set(), {3}, {3}, set(), set(), set()]
 
 
+def test_a_category_of_the_visit_before_is_moved_until_this_visit_holds_it():
+    """Positions: <bos> 4010 | <visit> 4019 486."""
+    sequences = sequences_of(from_records([[["4010"], ["4019", "486"]]]))
+    assert moved(sequences, "history_output") == [set(), set(), {2}, set(), set()]
+
+
+def test_what_came_again_so_far_tells_how_likely_the_rest_is_to():
+    """In the second visit 4010 has come again, or something else has; 486 was there before in both."""
+    again, new = (
+        sequences_of(from_records([[["4010", "486"], codes], [["4010", "25000", "486"]]]))
+        for codes in (["4010", "486"], ["25000", "486"])
+    )
+    terms = []
+    for sequences in (again, new):
+        switches = {name: name == "history_output" for name in SWITCHES}
+        model, batch = untrained(vocabulary=sequences.vocabulary, **switches), batch_of(sequences)
+        with torch.no_grad():
+            model.direct.history_level.copy_(torch.tensor([0, 1.0, -1.0, 0, 0, 0, 0, 0]))
+        direct = model.direct_at(batch, batch.age, batch.sex)
+        terms.append(direct.on_classes(torch.zeros(len(batch.target), len(sequences.vocabulary.class_size))))
+    of_486 = int(again.vocabulary.symbol_class[SPECIAL_CLASSES + again.vocabulary.codes.index("486")])
+    assert terms[0][4, of_486] > 0.5 and terms[1][4, of_486] < -0.5
+    assert not terms[0][3].any() and not terms[1][3].any()  # where the visit opens, only the level of all
+
+
 def test_the_ends_are_moved_and_no_code():
     assert moved(two_visits(), "length_output") == [{0, 1}] * 7
 

@@ -59,7 +59,8 @@ def test_the_same_loss_trajectory_at_the_same_global_batch(name: str, close: flo
             if column == "objective" or not text:
                 assert row[column] == text
             elif name != "half" or not column.startswith("accuracy"):  # of which one head more or less is a percent
-                assert float(row[column]) == pytest.approx(float(text), rel=close, abs=1e-6), column
+                least = 1e-4 if name == "half" else 1e-6  # a cosine of two gradients can be near 0
+                assert float(row[column]) == pytest.approx(float(text), rel=close, abs=least), column
 
 
 @pytest.mark.parametrize("name", ["default", "measured", "opposed", "gathered"])

@@ -83,3 +83,21 @@ def test_visits_end_where_those_of_training_did():
     assert of_codes[3] > 1  # whoever has three codes has no more
     assert of_visits[0] < of_visits[1]
     assert np.isfinite(of_codes).all() and np.isfinite(of_visits).all()
+
+
+def test_what_never_comes_in_a_sex_hardly_ever_does_and_all_else_is_left_alone():
+    """V270 and V502, of women and of men alone; 4019 and 486 of both; 65981 of one woman."""
+    women = [[["V270", "4019"]], [["V270", "486"]]] * 20 + [[["65981"]]]
+    men = [[["V502", "4019"]], [["V502", "486"]]] * 20
+    sequences = sequences_of(from_records(women + men))
+    sex = np.array([0] * len(women) + [1] * len(men))
+    of_class, of_symbol = starts.demographics(Counts.of(sequences), sex, 2, 0.3)
+    whole = of_class[:, sequences.vocabulary.symbol_class] + of_symbol
+
+    def number(code: str) -> list[float]:
+        return whole[:, of(sequences, code)[0]].tolist()
+
+    for code, (woman, man) in {"V270": (0, -3), "V502": (-3, 0)}.items():
+        assert number(code)[0] <= woman and number(code)[1] <= man and 0 in number(code)
+    assert number("4019") == number("486") == [0, 0]
+    assert not whole[:, :SPECIAL_CLASSES].any()

@@ -135,7 +135,9 @@ class Direct:
 
     def _held(self) -> Int[Tensor, " H"]:
         """Position x classes + class, for each class that the position's visit holds, once."""
-        return (self.context.used_at * self.output.classes + self.output.symbol_class[self.context.used_symbol]).unique()
+        return (
+            self.context.used_at * self.output.classes + self.output.symbol_class[self.context.used_symbol]
+        ).unique()
 
     def _levels(self, past: Past) -> Float[Tensor, "N 2"]:
         """What all classes of the last visit get, and all of earlier ones, by how the visit began.

@@ -24,7 +24,7 @@ from ehrgen.learning.model.direct_output import AGE_GROUPS, MOST_CODES, MOST_VIS
 from ehrgen.learning.training.shrinkage import shrunken
 
 RARE_IN_SEX, RARE_IN_AGE, TINY = 0.3, 0.03, 1e-4
-"""Of what a group should have by its size: what hardly ever comes in one of 2 and of AGE_GROUPS; what counts as never."""
+"""Of what a group should have by its size: what hardly ever comes in a sex, in an age group; what is never."""
 SURE = 1e-3
 """No chance is taken for nearer to 0 or 1 than this, so that a start can be unlearned."""
 

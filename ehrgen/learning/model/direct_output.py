@@ -61,8 +61,13 @@ class Direct:
 
     def on_classes(self, logits: Float[Tensor, "N K"]) -> Float[Tensor, "N K"]:
         """Class logits with the terms of each class."""
-        if self.output.class_history is not None and self.context.past is not None:
-            logits = self._with_history(logits, self.context.past, self.output.class_history)
+        if (
+            self.output.class_history is not None
+            and self.output.history_level is not None
+            and self.context.past is not None
+        ):
+            levels = self._levels(self.context.past, self.output.history_level)
+            logits = self._with_history(logits, self.context.past, self.output.class_history, levels)
         if self.output.held is not None:
             logits = self._with_held(logits, self.output.held)
         if self.output.class_group is not None and (groups := self._groups()) is not None:
@@ -111,7 +116,9 @@ class Direct:
         age = torch.bucketize(self.context.age, self.output.age_edges, right=True)
         return self.context.sex, len(SEXES) + age
 
-    def _with_history(self, logits: Float[Tensor, "N K"], past: Past, history: Started) -> Float[Tensor, "N K"]:
+    def _with_history(
+        self, logits: Float[Tensor, "N K"], past: Past, history: Started, levels: Float[Tensor, "N 2"]
+    ) -> Float[Tensor, "N K"]:
         """Plus what classes of earlier visits get, until this visit holds them.
 
         From then on it is their rarest siblings that are left, and nothing makes those likelier.
@@ -126,8 +133,7 @@ class Direct:
         index = (status[at, of_class] - 1) * classes + of_class
         terms = logits.new_zeros(len(visit) * classes)
         terms = terms.index_add(0, at * classes + of_class, history(index, self._fold(patient[at]))).view_as(status)
-        levels = self._levels(past)[reads]
-        of_status = torch.cat([levels.new_zeros(len(reads), 1), levels], dim=1)
+        of_status = torch.cat([levels.new_zeros(len(reads), 1), levels[reads]], dim=1)
         terms = terms[row] + of_status.gather(1, status[row])
         held = torch.zeros(logits.numel(), dtype=torch.bool, device=logits.device)
         held = held.index_fill(0, self._held(), True).view_as(logits)[reads]
@@ -139,12 +145,12 @@ class Direct:
             self.context.used_at * self.output.classes + self.output.symbol_class[self.context.used_symbol]
         ).unique()
 
-    def _levels(self, past: Past) -> Float[Tensor, "N 2"]:
+    def _levels(self, past: Past, level: Float[Tensor, "8"]) -> Float[Tensor, "N 2"]:
         """What all classes of the last visit get, and all of earlier ones, by how the visit began.
 
         A visit is about what the last one was about, or about something else, and its first codes tell which.
         """
-        context, level = self.context, self.output.history_level
+        context = self.context
         at, symbol = context.used_at, context.used_symbol
         again = past.status(context.visit[at], context.patient[at], symbol) > 0
         positions = len(context.visit)

@@ -86,7 +86,7 @@ def main() -> None:
     asked = parser.parse_args()
     work = ROOT / ".studies/peers" / asked.name
     train = Cohort.load(asked.run / "data/cohort").of_split("train")
-    sets = [*others(train, work, asked.peers, asked.of), *anchors(train, work), *ours(asked.run)]
+    sets = [*others(train, work, asked.peers, asked.of), *anchors(train, work), *ours(asked.run, train, work)]
     content: dict[str, Any] = {"training_patients": len(train), "peers": {kind: how(work, kind) for kind in asked.of}}
     for level in LEVELS:
         here = [made for made in sets if LEVELS.index(made.level) <= LEVELS.index(level)]
@@ -151,22 +151,31 @@ def anchors(train: Cohort, work: Path) -> list[Made]:
     return sets
 
 
-def ours(run: Path) -> list[Made]:
+def ours(run: Path, train: Cohort, work: Path) -> list[Made]:
     """The first sample of each model of our base, as the run made it; its program tells how long sampling takes."""
-    sets = []
+    sets, people = [], (work / "people.parquet").resolve()
+    train.patients[["sex", "age_years"]].to_parquet(people, index=False)
     for seed in SEEDS:
         manifest = read_json(run / "reports/manifests" / VARIANT / f"{seed}.json")
         costs = {"training_cpu_seconds": manifest["cpu_seconds"], "parameters": manifest["parameters"]["all"]}
-        sampling = generating(run, seed, PATIENTS) - generating(run, seed, FEW)  # without its start
+        sampling = generating(run, seed, people, PATIENTS) - generating(run, seed, people, FEW)  # without its start
         costs["sampling_cpu_seconds"] = round(sampling * PATIENTS / (PATIENTS - FEW), 1)
         sets.append(Made(OURS, seed, run / "samples" / VARIANT / str(seed) / "0", costs))
     return sets
 
 
-def generating(run: Path, seed: int, patients: int) -> float:
+def generating(run: Path, seed: int, people: Path, patients: int) -> float:
     """CPU seconds of `pipeline.generate`, which samples and writes patients."""
     with tempfile.TemporaryDirectory() as folder:
-        what = [f"models/{VARIANT}/{seed}", "--patients", str(patients), "--out", f"{folder}/made"]
+        what = [
+            f"models/{VARIANT}/{seed}",
+            "--table",
+            str(people),
+            "--patients",
+            str(patients),
+            "--out",
+            f"{folder}/made",
+        ]
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         command = [sys.executable, "-m", "pipeline.generate", "--model", *what]
         subprocess.run(command, cwd=run, check=True, stdout=subprocess.DEVNULL)

@@ -38,7 +38,7 @@ failure without a word, and on a wrong result taken for right.
 
 Stages are killed by SIGKILL before their file operations (Python's audit hook counts them) and at random, and stopped
 by SIGINT at random from the first moment of a fresh process on. The full disk is a tmpfs that only root may mount, with
-0 to 256 KB left; elsewhere that part is left out and says so. `python -m faults --only PART ...` runs a part.
+0 to 256 KB left; elsewhere that part is left out and says so. Parts run alone too: see `faults/__main__.py`.
 """
 
 

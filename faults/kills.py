@@ -15,7 +15,7 @@ from faults.stages import Ended, run, run_program
 from faults.tally import MUTE, ONE_LINE, SURVIVED, TRACEBACK, WRONG, Fault
 
 CHANGES = ("os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.link", "os.symlink", "os.truncate")
-MOST = 12  # operations of a stage that are tried, evenly over all
+MOST = 10  # operations of a stage that are tried, evenly over all
 MOMENTS = 3  # of each stage and signal
 
 

@@ -213,7 +213,9 @@ PARQUET: dict[str, Change] = {
     "ICD-10": _codes(lambda code: f"E10{code[:2]}"),
     "words": _codes(lambda code: "pneumonia"),
     "one patient": _table(lambda table: table.assign(**dict.fromkeys(table.columns[:1], 7))),
-    "times as numbers": _table(lambda table: table.assign(time=0.5)),
+    "times as numbers, or no visits": _table(
+        lambda table: table.assign(time=0.5) if "time" in table else table.drop(columns="visit")
+    ),
 }
 RANDOM: dict[str, Change] = {
     "three bytes": _noise,

@@ -20,7 +20,7 @@ from faults.stages import KILLED, Ended, run
 from faults.tally import MUTE, ONE_LINE, SURVIVED, TRACEBACK, WRONG, Fault
 from tests.support.sandbox import environment
 
-RUNS = 4  # that are killed
+RUNS = 3  # that are killed
 TIMED = ("reports/ablation.md", "reports/report.html", "reports/ablation.json")  # hold what a training took
 COMMAND = (sys.executable, "-m", "pipeline.repro", "--jobs", "2")
 

@@ -1,4 +1,4 @@
-"""Are the margins right? The jackknife's standard error against how far the floor really moves -> docs/margins.md.
+"""Is the resolution right? The jackknife's standard error against how far the floor really moves -> docs/margins.md.
 
     python -m scripts.margins_check [--draws 40] [--patients 3000] [--jobs 2]
 
@@ -29,16 +29,18 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "margins.md"
 CONFIDENCE = 0.95
 HEAD = """\
-# Are the margins right?
+# Is the resolution right?
 
 Written by `python -m scripts.margins_check --draws {draws} --patients {patients}`.
 
-A difference between variants is "no effect" within the floor's standard error ([verdicts.md](verdicts.md)), which the
-delete-a-group jackknife estimates from one cohort. Here {draws} cohorts were simulated anew: *spread* is the standard
-deviation of the floor's metric over them, *jackknife* the root mean square of the {draws} estimates, *ratio* the latter
-over the former with its {confidence:.0%} interval; *lowest* and *highest* are the 5th and 95th percentile of single
-estimates over the spread. 1 is right; above 1 the margin is too wide ("no effect" is said too readily), below 1 too
-narrow. A metric is left out whose floor has no value in some draw, or the same in all.
+The floor's standard error is the resolution of the instrument: how far a metric between two samples of real patients
+moves when other patients are drawn. It stands beside the equivalence margin, a share of the gap to real patients that
+does not depend on it ([verdicts.md](verdicts.md)). The delete-a-group jackknife estimates it from one cohort. Here
+{draws} cohorts were simulated anew: *spread* is the standard deviation of the floor's metric over them, *jackknife*
+the root mean square of the {draws} estimates, *ratio* the latter over the former with its {confidence:.0%} interval;
+*lowest* and *highest* are the 5th and 95th percentile of single estimates over the spread. 1 is right; above 1 the
+instrument is said to be coarser than it is, below 1 finer. A metric is left out whose floor has no value in some draw,
+or the same in all.
 """
 
 Draw = tuple[dict[str, float], dict[str, float]]
@@ -100,12 +102,12 @@ def comparisons(draws: Sequence[Draw]) -> dict[str, Comparison]:
 def page(found: Mapping[str, Comparison], draws: int, patients: int) -> str:
     """The table, the ratio's distribution over metrics, and which metrics have 1 outside their interval."""
     low, middle, high = np.quantile([one.ratio for one in found.values()], [0.25, 0.5, 0.75])
-    narrow = ", ".join(name for name, one in found.items() if one.high < 1) or "none"
-    wide = ", ".join(name for name, one in found.items() if one.low > 1) or "none"
+    fine = ", ".join(name for name, one in found.items() if one.high < 1) or "none"
+    coarse = ", ".join(name for name, one in found.items() if one.low > 1) or "none"
     lines = [
         HEAD.format(draws=draws, patients=patients, confidence=CONFIDENCE),
         f"Of {len(found)} metrics the median ratio is {middle:.2f}, quartiles {low:.2f} and {high:.2f}. By chance "
-        f"alone {(1 - CONFIDENCE) * len(found):.1f} intervals would miss 1. Too narrow: {narrow}. Too wide: {wide}.\n",
+        f"alone {(1 - CONFIDENCE) * len(found):.1f} intervals would miss 1. Too fine: {fine}. Too coarse: {coarse}.\n",
     ]
     lines.append("| metric | spread | jackknife | ratio | lowest | highest |\n|:--|--:|--:|--:|--:|--:|")
     for name, one in found.items():

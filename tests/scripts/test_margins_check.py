@@ -1,4 +1,4 @@
-"""The check of the margins finds estimates right, too wide and too narrow that are so by construction."""
+"""The check of the resolution finds estimates right, too coarse and too fine that are so by construction."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ def test_the_interval_holds_the_true_ratio_as_often_as_it_says():
     assert 0.92 < np.mean(hits) < 0.98
 
 
-def test_what_is_too_wide_and_too_narrow_is_told():
+def test_what_is_too_coarse_and_too_fine_is_told():
     rng = np.random.default_rng(1)
     columns = {name: estimates(factor, rng) for name, factor in FACTORS.items()}
     draws = [tuple({n: float(c[which][i]) for n, c in columns.items()} for which in (0, 1)) for i in range(DRAWS)]
@@ -38,7 +38,7 @@ def test_what_is_too_wide_and_too_narrow_is_told():
     draws[0][0]["codes_per_visit"] = draws[0][1]["codes_per_visit"] = 1.0  # missing elsewhere
     found = comparisons(draws)
     assert list(found) == list(FACTORS)
-    assert "Too narrow: coverage. Too wide: pair_r2." in page(found, DRAWS, 10)
+    assert "Too fine: coverage. Too coarse: pair_r2." in page(found, DRAWS, 10)
 
 
 @pytest.mark.slow

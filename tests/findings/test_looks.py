@@ -39,6 +39,7 @@ def test_what_the_looks_spend_sums_to_the_error():
     assert spent_by(0) == 0 and spent_by(1) == pytest.approx(ALPHA)
 
 
+@pytest.mark.slow
 def test_no_effect_is_called_one_in_at_most_one_family_of_twenty():
     family = [any(one.differs for _, one in found.values()) for found in sequences(0.0, 0.0, SPENT)]
     rate = np.mean(family)
@@ -48,12 +49,14 @@ def test_no_effect_is_called_one_in_at_most_one_family_of_twenty():
 
 
 @pytest.mark.parametrize("harm", [None, 1])
+@pytest.mark.slow
 def test_an_effect_of_the_margin_is_called_none_in_at_most_one_of_twenty(harm: int | None):
     found = sequences(1.0, 1.0, SPENT, harm)
     wrong = np.mean([[one.outcome in ("equivalent", "no harm") for _, one in row.values()] for row in found])
     assert wrong <= ALPHA + 2 * np.sqrt(ALPHA * (1 - ALPHA) / TESTS / len(ENDPOINTS)) + 0.005
 
 
+@pytest.mark.slow
 def test_more_looks_decide_more():
     found = sequences(2.0, 0.5, SPENT)
     first = np.mean([[place == 0 and one.differs for place, one in row.values()] for row in found])

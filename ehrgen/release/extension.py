@@ -13,7 +13,7 @@ import pandas as pd
 
 from ehrgen.core.params import section
 from ehrgen.data.cohort import Cohort
-from ehrgen.data.readers import kinds
+from ehrgen.data.readers import kinds, long_table
 from ehrgen.learning.settings import Recipe, SamplingSettings, effective
 from ehrgen.release.request import FILES
 
@@ -90,11 +90,15 @@ class Extension:
         return cohort
 
     def visits_of(self, cohort: Cohort, resolved: dict[str, Any]) -> pd.DataFrame:
-        """The next visits of these patients, on the device that the model was trained for."""
+        """The next visits of these patients, called as in the given file, on the device the model was trained for."""
         from ehrgen.learning.machine.device import machine_for
         from ehrgen.learning.model.prompt_bart import PromptBart
         from ehrgen.learning.sampling.continuation import next_visits
 
         own = self.model.resolve()
         here = machine_for(Recipe.from_resolved(resolved, own.parent.name, int(own.name)))
-        return next_visits(PromptBart.load(self.model), cohort, self.visits, self.settings(resolved), self.seed, here)
+        model, settings = PromptBart.load(self.model), self.settings(resolved)
+        found = next_visits(model, cohort, self.visits, settings, self.seed, here)
+        if kinds.kind_of(self.given) == "long":
+            found["patient_id"] = long_table.patient_names(self.given)[found["patient_id"]]
+        return found

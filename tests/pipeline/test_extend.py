@@ -22,7 +22,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     untrained().save(Path("models/base/0"))
     YAML().dump(RESOLVED, Path("resolved.yaml"))
-    long_table(population(40, 3), Path("given.csv"))
+    table = pd.read_csv(long_table(population(40, 3), Path("given.csv")), dtype=str)
+    called = "P" + (40 - table["patient"].astype(int)).astype(str)
+    table.assign(patient=called).to_csv("given.csv", index=False)
 
 
 @pytest.fixture
@@ -39,7 +41,7 @@ def test_every_given_patient_goes_on(extended, capsys: pytest.CaptureFixture[str
     extended("--out", "again.csv")
     found = pd.read_csv("next.csv", dtype={"code": "str"})
     assert list(found.columns) == ["patient_id", "visit", "position", "code", "log_likelihood"]
-    assert found["patient_id"].nunique() == 40
+    assert found["patient_id"].unique().tolist() == [f"P{number}" for number in range(40, 0, -1)], "as they are called"
     assert Path("next.csv").read_bytes() == Path("again.csv").read_bytes()
     assert "next.csv: 40 visits of 40 patients" in capsys.readouterr().out
 

@@ -78,6 +78,15 @@ def read(path: Path, partial: bool = False) -> tuple[Cohort, Quality]:
     return cohort_of(patients, rows[rows["patient_id"].isin(patients["patient_id"])]), quality
 
 
+def patient_names(path: Path) -> np.ndarray:
+    """What the table calls each patient, by the id that `read` gives them.
+
+    Raises:
+        ReaderError: As `read`.
+    """
+    return pd.factorize(_rows(path)["patient"])[1].to_numpy(dtype=object)
+
+
 def roles(header: list[str]) -> dict[str, str]:
     """Role -> name of the column that has it, for the roles that the header fills."""
     found = {role: next((name for name in names if name in header), "") for role, names in COLUMNS.items()}

@@ -25,7 +25,14 @@ from ehrgen.learning.sampling.sampler import write_histories
 from ehrgen.learning.settings import SamplingSettings
 
 PLAIN, OURS, BATCH = "transformers generate", "ehrgen", 256
-READABLE = {"hierarchy": "flat", "prompt_decoder": False, "prompt_output": False, "visit_output": False}
+READABLE = {  # what transformers can read of a model: nothing beside the decoder reaches the output
+    "hierarchy": "flat",
+    "prompt_decoder": False,
+    **{
+        f"{name}_output": False
+        for name in ("prompt", "visit", "visit_code", "held", "history", "length", "demographic")
+    },
+}
 
 
 def histories(

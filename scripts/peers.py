@@ -158,8 +158,9 @@ def ours(run: Path, train: Cohort, work: Path) -> list[Made]:
     for seed in SEEDS:
         manifest = read_json(run / "reports/manifests" / VARIANT / f"{seed}.json")
         costs = {"training_cpu_seconds": manifest["cpu_seconds"], "parameters": manifest["parameters"]["all"]}
-        sampling = generating(run, seed, people, PATIENTS) - generating(run, seed, people, FEW)  # without its start
-        costs["sampling_cpu_seconds"] = round(sampling * PATIENTS / (PATIENTS - FEW), 1)
+        if seed == SEEDS[0]:  # all take as long
+            sampling = generating(run, seed, people, PATIENTS) - generating(run, seed, people, FEW)  # without its start
+            costs["sampling_cpu_seconds"] = round(sampling * PATIENTS / (PATIENTS - FEW), 1)
         sets.append(Made(OURS, seed, run / "samples" / VARIANT / str(seed) / "0", costs))
     return sets
 

@@ -7,7 +7,7 @@ from scipy import stats
 from statsmodels.formula.api import ols
 
 from ehrgen.findings.statistics.intervals import paired_difference
-from ehrgen.findings.statistics.pooling import differences, pooled_chance
+from ehrgen.findings.statistics.pooling import differences, in_proportion, pooled_chance
 
 RNG = np.random.default_rng(0)
 BASE = ("base", "x")
@@ -96,3 +96,21 @@ def test_an_interval_of_pooled_spread_covers_as_it_says():
         one = differences(drawn(6, 3, rng, effects=effects), "base", ["v1", "v2", "v3", "v4", "v5"])["v1", "x"]
         covered += abs(one.mean - 3) <= one.half_width
     assert covered / 2000 == pytest.approx(0.95, abs=3 * stats.binom.std(2000, 0.95) / 2000)
+
+
+def test_one_whose_seeds_collapse_is_left_out_and_judged_by_its_own_spread():
+    rng = np.random.default_rng(4)
+    values = drawn(6, 3, rng)
+    collapsed = {("v9", "x"): {0: 5.0, 1: -70.0, 2: 2.0}}
+    alike = ["v1", "v2", "v3", "v4", "v5", "v9"]
+    alone, beside = differences(values, "base", alike), differences(values | collapsed, "base", alike)
+    assert {key: beside[key] for key in alone} == alone
+    assert beside["v9", "x"] == paired_difference(collapsed["v9", "x"], values[BASE])
+
+
+def test_hardly_anybody_is_left_out_by_chance():
+    rng, left_out = np.random.default_rng(6), 0
+    for _ in range(1500):
+        rows = {variant: row for (variant, _), row in drawn(6, 3, rng).items()}
+        left_out += len(in_proportion(rows)) < len(rows)
+    assert left_out / 1500 < 0.04

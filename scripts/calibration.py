@@ -260,7 +260,10 @@ def figure(values: Values) -> str:
     harms = sorted({harm for row in found.values() for harm in row})
     x, y = Linear(0, max(harms), 60, 430), Linear(0, 1, 260, 40)
     inks = dict(zip(found, ("#c8500a", "#0b62a4", "#17703f"), strict=False))
-    lines = [_line(row, x, y, inks[seeds], f"{seeds} seeds") for seeds, row in found.items()]
+    lines = [
+        _line(row, x, y, inks[seeds], f"{seeds} seeds", 60 + 16 * place)
+        for place, (seeds, row) in enumerate(found.items())
+    ]
     drawing = el(
         "svg",
         el("style", Markup("text{font:12px system-ui,sans-serif;fill:#5b6472}.grid{stroke:#d9d6d0}.end{text-anchor:end}"
@@ -281,12 +284,11 @@ def figure(values: Values) -> str:
     return drawing + "\n"
 
 
-def _line(row: Mapping[float, float], x: Linear, y: Linear, ink: str, name: str) -> Markup:
+def _line(row: Mapping[float, float], x: Linear, y: Linear, ink: str, name: str, below: float) -> Markup:
     places: Iterable[tuple[float, float]] = [(x(harm), y(seen)) for harm, seen in row.items()]
     path = "M" + "L".join(f"{short(across)} {short(down)}" for across, down in places)
     dots = [el("circle", cx=across, cy=down, r=3.5, fill=ink) for across, down in places]
-    across, down = list(places)[-1]
-    label = el("text", name, x=across + 8, y=down + 4, style=f"fill:{ink}")
+    label = el("text", name, x=x.end + 12, y=below, style=f"fill:{ink}")
     return joined(el("path", d=path, fill="none", stroke=ink, stroke_width=2), *dots, label)
 
 

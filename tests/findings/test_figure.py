@@ -62,6 +62,13 @@ def test_where_too_few_were_compared_nothing_is_marked(anchors: dict, variants: 
     assert not classed(drawn, "real", "path") and len(classed(drawn, "bar", "rect")) == (2 if variants else 0)
 
 
+def test_a_loss_without_a_gradient_has_a_row_by_its_variant():
+    constant = {"cooccur": {"weight": 0.05, "share": 0.01, "grad_share": 0.0}}
+    content = {**ABLATION, "objectives": {**ABLATION["objectives"], "observed": constant, "replica": constant}}
+    labels = [text.text for text in classed(ET.fromstring(figure(content)), "label", "text")]
+    assert labels[:3] == ["lm", "sex", "observed"] and "replica" not in labels
+
+
 def test_it_has_both_colours_and_nothing_from_elsewhere():
     text = figure(ABLATION)
     assert "prefers-color-scheme: dark" in text

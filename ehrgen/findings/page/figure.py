@@ -31,10 +31,14 @@ text.value { stroke: none; fill: var(--value); }
 def figure(ablation: Mapping[str, Any]) -> str:
     """An SVG file from the content of reports/ablation.json: losses of the reference left, coverage of all right.
 
+    Below the losses of the reference stands the first of another variant that has weight and no gradient at all.
     It names its own colours, for a light and for a dark page, as an image takes none from the page around it.
     """
-    losses = ablation["objectives"].get(ablation["reference"], {})
-    weighted = {name: values for name, values in losses.items() if values.get("weight") and "share" in values}
+    weighted = _weighted(ablation, ablation["reference"])
+    for variant in ablation["objectives"]:
+        if without := [values for values in _weighted(ablation, variant).values() if values.get("grad_share") == 0]:
+            weighted[variant] = without[0]
+            break
     known = [name for name, measures in ablation["variants"].items() if COVERAGE in measures]
     variants = sorted(known, key=lambda name: name != ablation["reference"])
     bottom = TOP + ROW * max(len(weighted), len(variants))
@@ -52,6 +56,12 @@ def figure(ablation: Mapping[str, Any]) -> str:
         aria_label="Share of the loss value and of the gradient by loss; coverage by variant",
     )
     return drawing + "\n"
+
+
+def _weighted(ablation: Mapping[str, Any], variant: str) -> dict[str, Mapping[str, float]]:
+    """The losses that a variant gives a weight, with their shares."""
+    losses = ablation["objectives"].get(variant, {})
+    return {name: values for name, values in losses.items() if values.get("weight") and "share" in values}
 
 
 def _losses(weighted: Mapping[str, Mapping[str, float]], left: float, bottom: float) -> Markup:

@@ -17,7 +17,7 @@ help:
 	@echo 'make review BASE=main   what this branch changes in parameters, results and verdicts'
 	@echo 'make smoke   the same stages on a tiny cohort, in a temporary copy'
 	@echo 'make test    lint and all tests'
-	@echo 'make test-quick   the tests that take less than a second each, without DVC and browser: under a minute'
+	@echo 'make test-quick   the tests that take less than half a second each, without DVC and browser: under a minute'
 	@echo 'make test-portable   the quick tests of what computes, as if this were another processor, with 1 and 4 threads'
 	@echo 'make faults  kills, full disks, damaged files and parameters: nothing wrong may be taken for right -> docs/faults.md'
 	@echo 'make metrics-check   the metrics against reference generators whose faults are known'

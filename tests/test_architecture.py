@@ -363,11 +363,13 @@ def test_paths_named_by_hand():
     assert paths_named(ast.parse(source)) == {"params.yaml", "reports/runs/*/*.json"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", QUICK)
 def test_quick_stages_start_quickly(stage: str):
     assert not imported_by(f"pipeline.{stage}") & SLOW_TO_IMPORT
 
 
+@pytest.mark.slow
 def test_a_refused_request_need_not_wait_for_torch():
     assert not imported_by("pipeline.generate") & {"torch", "transformers"}
 

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -61,6 +62,7 @@ def as_tables(cohort: Cohort, rng: np.random.Generator) -> Tables:
     return {name: [table[i] for i in rng.permutation(len(table))] for name, table in tables.items()}
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=15)
 @given(
     cohort=cohorts(),

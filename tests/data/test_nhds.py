@@ -169,6 +169,7 @@ def test_junk_bytes_give_a_cohort_or_one_line(start, length, junk, same_length):
             assert "\n" not in str(error) and str(error).isprintable()
 
 
+@pytest.mark.slow
 def test_the_survey_of_2010_has_its_published_counts():
     if not REAL.exists():
         pytest.skip(f"{REAL} is absent")

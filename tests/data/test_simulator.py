@@ -55,6 +55,7 @@ def test_file_is_small_and_holds_common_codes_alone(simulator):
     assert icd9.known(simulator.codes).all()
 
 
+@pytest.mark.slow
 def test_as_many_patients_as_mimic_within_seconds(timed):
     cohort, seconds = timed
     assert len(cohort) == LIKE_MIMIC
@@ -149,6 +150,7 @@ def test_order_within_a_visit_carries_information(rows):
     assert share["41071"] > 2 * share["4019"]
 
 
+@pytest.mark.slow
 def test_seeds(simulator):
     first, again, other = (simulator.sample(300, np.random.default_rng(seed)) for seed in (1, 1, 2))
     pd.testing.assert_frame_equal(first.patients, again.patients)
@@ -176,6 +178,7 @@ def test_a_file_that_is_not_ours_is_refused(tmp_path):
             load(tmp_path / f"{name}.npz")
 
 
+@pytest.mark.slow
 def test_the_script_refits_what_the_simulator_draws(simulator, monkeypatch):
     """Fitted to first visits of the simulator: its frequencies, no rare code, nothing a stratum forbids."""
     monkeypatch.setattr(fit_simulator, "PROFILES", 12)

@@ -78,6 +78,7 @@ def careful() -> None:
     os.replace("data/.out.json.tmp", "data/out.json")
 
 
+@pytest.mark.slow
 def test_a_careless_stage_is_found_out(project: Project, tmp_path: Path):
     be(careless)
     for unnamed, unseen in ((lambda *_: [], {BY_DVC}), (lambda *_: [Path("data/in.json")], set())):

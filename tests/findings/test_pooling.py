@@ -68,10 +68,12 @@ def false_alarms(scale: float | list[float], tests: int = 4000) -> np.ndarray:
     return np.mean(found, axis=0)
 
 
+@pytest.mark.slow
 def test_the_error_is_what_it_says():
     assert false_alarms(1.0) == pytest.approx(0.05, abs=0.012)
 
 
+@pytest.mark.slow
 def test_the_error_where_one_variant_is_noisier_than_assumed():
     """One of six with twice the deviation of the others: its own error grows, to less than four times; theirs falls."""
     rates = false_alarms([1, 2, 1, 1, 1, 1])
@@ -89,6 +91,7 @@ def test_three_seeds_find_more():
     assert found[True] > 3 * found[False] > 0
 
 
+@pytest.mark.slow
 def test_an_interval_of_pooled_spread_covers_as_it_says():
     rng, effects = np.random.default_rng(2), [0, 3, 0, 0, 0, 0]
     covered = 0

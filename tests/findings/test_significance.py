@@ -30,6 +30,7 @@ def test_holm_is_between_p_and_bonferroni_and_keeps_the_order(p_values: dict[int
     assert [corrected[key] for key in in_order] == sorted(corrected.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("ours", "theirs"), [(holm, "holm"), (false_discovery, "fdr_bh")])
 def test_corrections_equal_statsmodels(ours: Callable[..., Any], theirs: str):
     random = np.random.default_rng(0)

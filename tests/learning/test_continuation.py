@@ -35,16 +35,19 @@ def test_every_patient_gets_one_visit_of_different_known_codes_numbered_on():
     assert (found.groupby("patient_id")["log_likelihood"].nunique() == 1).all()
 
 
+@pytest.mark.slow
 def test_the_seed_decides():
     pd.testing.assert_frame_equal(drawn(), drawn())
     assert drawn()["code"].tolist() != drawn(seed=1)["code"].tolist()
 
 
+@pytest.mark.slow
 def test_how_many_go_through_the_model_at_a_time_changes_nothing_but_rounding():
     one, many = (drawn(greedy=True, batch_patients=size) for size in (3, 100))
     pd.testing.assert_frame_equal(one, many, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_later_visits_are_of_patients_whom_the_model_lets_go_on():
     found = drawn(visits=3)
     numbers = found.groupby("patient_id")["visit"].agg(["min", "max", "nunique"])
@@ -56,6 +59,7 @@ def test_later_visits_are_of_patients_whom_the_model_lets_go_on():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes", [{}, {"demographics": False}, {"no_repeats": False}])
 def test_the_log_likelihood_is_that_of_the_whole_history_less_what_was_given(changes):
     """log P(h, visit, end) = log P(h, end) - log P(end | h) + log P(visit opens | h) + what is claimed."""
@@ -108,6 +112,7 @@ def of_the_sampler(model: PromptBart, sequences: Sequences, monkeypatch: pytest.
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model_changes", "changes"),
     [

@@ -21,6 +21,7 @@ def test_a_constant_is_named_once_in_the_log(tmp_path: Path, capsys: pytest.Capt
     assert "constant" not in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_leak_is_named_once_in_the_log(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture):
     learner = Learner(recipe(epochs=2), tiny(), matrices(), here())
     probed = learner.probes.measure(learner.model)
@@ -34,6 +35,7 @@ def test_a_leak_is_named_once_in_the_log(monkeypatch: pytest.MonkeyPatch, capsys
     assert not capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_not_a_number_stops_with_step_objective_and_shape():
     learner = Learner(recipe(), tiny(), matrices(), here())
     learner.epoch(1)
@@ -43,6 +45,7 @@ def test_not_a_number_stops_with_step_objective_and_shape():
         learner.epoch(2)
 
 
+@pytest.mark.slow
 def test_an_infinite_gradient_stops_too():
     learner = Learner(recipe(), tiny(), matrices(), here())
     learner.model.bart.shared.weight.register_hook(lambda gradient: gradient * torch.inf)
@@ -50,6 +53,7 @@ def test_an_infinite_gradient_stops_too():
         learner.epoch(1)
 
 
+@pytest.mark.slow
 def test_an_objective_has_no_say_where_it_has_nothing_to_score(monkeypatch: pytest.MonkeyPatch):
     """Half of the calls find no pair: the epoch's value is the mean of the others, not diluted with zeros."""
     learner = Learner(recipe(epochs=1, batch_tokens=64), tiny(), matrices(), here())
@@ -66,6 +70,7 @@ def test_an_objective_has_no_say_where_it_has_nothing_to_score(monkeypatch: pyte
     assert value == pytest.approx(3.0)
 
 
+@pytest.mark.slow
 def test_nothing_to_score_in_a_whole_epoch_is_an_error(monkeypatch: pytest.MonkeyPatch):
     def never(out: Output, batch: Batch) -> torch.Tensor:
         raise NothingToScoreError("no pair")
@@ -76,6 +81,7 @@ def test_nothing_to_score_in_a_whole_epoch_is_an_error(monkeypatch: pytest.Monke
         learner.epoch(1)
 
 
+@pytest.mark.slow
 def test_a_total_without_a_path_to_any_parameter_is_an_error():
     settings = recipe(lm=0, age=0, sex=0, cooccur=1, cooccur_form="observed")
     with pytest.raises(TrainingError, match="step 0: no objective with a weight reaches a parameter: cooccur"):

@@ -44,6 +44,7 @@ def test_it_learns(tmp_path: Path):
     assert rows[-1].validation_nll < 0.5 * frequencies
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes",
     [
@@ -75,6 +76,7 @@ def test_accumulation_takes_the_same_steps(weighting: str, tmp_path: Path):
             assert_close(other.get_parameter(name), wanted, rtol=1e-5, atol=5e-5)  # of steps of 1e-2
 
 
+@pytest.mark.slow
 def test_history_has_a_row_an_epoch_and_objective(tmp_path: Path):
     _, rows = trained(recipe(sex=0, cooccur_form="observed", cooccur=0.5), tmp_path / "checkpoint")
     assert [(row.epoch, row.objective) for row in rows] == [(e, n) for e in (1, 2) for n in ("lm", "age", "cooccur")]
@@ -91,6 +93,7 @@ def test_history_has_a_row_an_epoch_and_objective(tmp_path: Path):
     assert constant[0] == pytest.approx(constant[1], rel=0.02)  # but for which patients a batch holds
 
 
+@pytest.mark.slow
 def test_rows_carry_what_the_probes_found():
     learner = Learner(recipe(epochs=1), tiny(), matrices(), here())
     rows = learner.epoch(1)
@@ -115,6 +118,7 @@ def test_validation_sees_what_the_sampler_sees():
     assert nll["prompt"] == nll["record"]
 
 
+@pytest.mark.slow
 def test_a_history_longer_than_a_batch_is_no_obstacle(tmp_path: Path):
     codes = " ".join(f"{category}{digit}" for category in range(400, 420) for digit in range(5))
     patients = cohort([[codes], ["4000 4011"], ["4020 4030"], [codes, codes]])

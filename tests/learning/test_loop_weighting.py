@@ -38,6 +38,7 @@ def independent_total(out: Output, batch: Batch, settings: LossSettings) -> torc
     return settings.lm * lm + settings.age * age + settings.sex * sex + settings.cooccur * cooccur
 
 
+@pytest.mark.slow
 def test_the_total_is_the_weighted_sum_in_value_and_in_gradient():
     """One step on the whole split descends the total."""
     settings = recipe(
@@ -55,6 +56,7 @@ def test_the_total_is_the_weighted_sum_in_value_and_in_gradient():
             torch.testing.assert_close(parameter.grad, gradient, atol=1e-5, rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_gradient_norms_are_those_of_the_objectives_alone():
     settings = recipe(epochs=1, batch_tokens=10**6, dropout=0, order="position")
     learner = Learner(settings, tiny(), matrices(), here())
@@ -99,6 +101,7 @@ def stopping_in(epoch: int, run: Callable) -> Callable:
     return stopped
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", [name for name in SCHEMES if name != "fixed"])
 def test_dynamic_schemes_refuse_the_analysed_constant(scheme: str):
     learner = Learner(recipe(weighting=scheme, cooccur_form="observed"), tiny(), matrices(), here())
@@ -143,6 +146,7 @@ def test_own_gradients_add_up_to_the_gradient_of_the_sum():
             torch.testing.assert_close(ours, wanted, atol=1e-6, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_schedule_turns_an_objective_off_and_its_head_stands_still():
     plan = {"sex": {"kind": "step", "until_epoch": 1}}
     learner = Learner(recipe(schedules=plan), tiny(), matrices(), here())
@@ -155,6 +159,7 @@ def test_a_schedule_turns_an_objective_off_and_its_head_stands_still():
     assert second["age"].weight == 0.1
 
 
+@pytest.mark.slow
 def test_weights_move_within_an_epoch():
     plan = {"sex": {"kind": "linear", "start": 0, "end": 1, "until_epoch": 1}}
     learner = Learner(recipe(schedules=plan, epochs=2), tiny(), matrices(), here())
@@ -164,6 +169,7 @@ def test_weights_move_within_an_epoch():
     assert mean == pytest.approx(0.05 * (steps - 1) / steps, rel=0.05)  # steps differ a little in length
 
 
+@pytest.mark.slow
 def test_schedules_that_leave_nothing_are_an_error():
     off = {"kind": "step", "until_epoch": 1}
     settings = recipe(age=0, cooccur=0, schedules={"lm": off, "sex": off})

@@ -151,6 +151,7 @@ def test_a_model_that_sees_no_code_leaks():
         assert leaks(row(name, probed))
 
 
+@pytest.mark.slow
 def test_a_model_that_sees_no_prompt_does_not():
     honest = strongly_labelled(
         epochs=8, prompt_encoder=False, prompt_decoder=False, prompt_output=False, demographic_output=False
@@ -189,6 +190,7 @@ def test_measuring_changes_nothing_and_repeats():
     assert probes_for(learner).measure(learner.model) == measured.measure(learner.model)
 
 
+@pytest.mark.slow
 def test_values_are_means_over_positions_as_in_training():
     """Batches, weighed by their positions, are the whole validation split at once."""
     learner = Learner(recipe(batch_tokens=100, order="position"), tiny(), matrices(), here())
@@ -240,6 +242,7 @@ def test_labels_that_training_never_saw_are_not_asked_for():
     assert probes_of(replace(sequences, age=age), age_form="consistency").batches
 
 
+@pytest.mark.slow
 def test_objectives_without_a_head_have_values_but_no_accuracy():
     """The consistency form asks of patients, not of positions, what the codes expected would say."""
     changes = {"age_form": "consistency", "sex_form": "consistency", "age_matching": 1.0, "diversity": 1.0}

@@ -41,6 +41,7 @@ def written(model: PromptBart, patients: pd.DataFrame, **changes: Any) -> list[l
     return [token[owner == row].tolist() for row in range(len(patients))]
 
 
+@pytest.mark.slow
 @each_way
 def test_a_row_of_people_becomes_a_patient(way: dict[str, Any]):
     table = people(97).set_index(np.arange(1000, 1097))  # in three batches, with an index of its own
@@ -66,6 +67,7 @@ def repeats(made: Cohort) -> int:
     return int(made.diagnoses.duplicated(["patient_id", "visit", "code"]).sum())
 
 
+@pytest.mark.slow
 @each_way
 def test_no_code_comes_twice_in_a_visit_unless_allowed(way: dict[str, Any]):
     model = endless(untrained(vocabulary=sequences_of(cohort([["4010 4019 25000 486"]])).vocabulary))
@@ -82,6 +84,7 @@ def endless(model: PromptBart) -> PromptBart:
     return model
 
 
+@pytest.mark.slow
 @each_way
 @pytest.mark.parametrize(("asked", "longest"), [(10, 10), (1000, 64)])
 def test_a_history_ends_at_the_cap(way: dict[str, Any], asked: int, longest: int):
@@ -123,6 +126,7 @@ def test_rule_masking_leaves_no_violation(way: dict[str, Any]):
         assert violations(drawn(untrained(), patients=people(400), **way)) > 0
 
 
+@pytest.mark.slow
 def test_rule_masking_keeps_the_codes_that_fit():
     vocabulary = sequences_of(cohort([["V270 1850 V3000 4019"]])).vocabulary
     table = pd.DataFrame({"sex": ["F", "M", "F"] * 100, "age_years": [30.0, 70.0, 0.0] * 100})
@@ -256,6 +260,7 @@ def test_decoding_with_a_cache_equals_the_full_forward_pass(
     torch.testing.assert_close(given, expected, atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("passed", [True, False])
 @pytest.mark.parametrize("switch", ["prompt_encoder", "prompt_decoder", "prompt_output"])
 def test_demographics_reach_the_model_only_if_passed(passed: bool, switch: str):
@@ -277,6 +282,7 @@ def test_dropout_is_off():
     pd.testing.assert_frame_equal(first, again)
 
 
+@pytest.mark.slow
 def test_samples_differ_from_each_other_and_are_of_the_same_people_for_every_model():
     first, second = sample_cohorts(untrained(), people(), sampling(samples=2), 3, here())
     assert len(first) == len(second) == sampling().patients

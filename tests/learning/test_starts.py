@@ -60,6 +60,7 @@ def test_single_visits_leave_the_history_at_nothing():
     assert not starts.class_history(counts).any() and not starts.symbol_history(counts).any()
 
 
+@pytest.mark.slow
 def test_each_fold_is_left_out_of_its_own_start():
     model, training = untrained(), tiny().of_split("train")
     assert model.direct is not None

@@ -40,6 +40,7 @@ def forbid_training(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store, "train", refuse)
 
 
+@pytest.mark.slow
 def test_a_configuration_trains_once(root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture):
     trained = store.train_once("key", recipe(epochs=1), tiny(), matrices(), here())
     assert {path.name for path in trained.folder.iterdir()} == {"model", "history", "manifest", "checksums.json"}
@@ -51,6 +52,7 @@ def test_a_configuration_trains_once(root: Path, monkeypatch: pytest.MonkeyPatch
     assert capsys.readouterr().out == "already trained as key; taken from the store\n"
 
 
+@pytest.mark.slow
 def test_what_is_published_is_a_copy(tmp_path: Path):
     trained = store.train_once("key", recipe(epochs=1), tiny(), matrices(), here())
     targets = {name: tmp_path / "out" / name / "0" for name in ("model", "history", "manifest")}
@@ -67,6 +69,7 @@ def test_what_is_published_is_a_copy(tmp_path: Path):
     assert targets["history"].read_text() != "gone"
 
 
+@pytest.mark.slow
 def test_a_failed_training_is_not_in_the_store(root: Path):
     with pytest.raises(TrainingError):
         store.train_once("key", recipe(learning_rate=1e3), tiny(), matrices(), here())
@@ -146,6 +149,7 @@ def test_a_damaged_training_is_dropped_with_a_line_and_trained_again(
     assert same(weights(anew), weights(kept)) and again.exists()
 
 
+@pytest.mark.slow
 def test_what_another_key_trained_is_no_substitute(finished: Path, root: Path, capsys: pytest.CaptureFixture):
     shutil.copytree(finished / "key", root / "other")
     store.train_once("other", recipe(seed=1, epochs=1), tiny(), matrices(), here())

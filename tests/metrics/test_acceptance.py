@@ -48,6 +48,7 @@ def test_a_claim_can_fail():
     assert [claim.holds(gap) for gap in (0.05, 0.1, 0.15, 0.25)] == [False, False, True, False]
 
 
+@pytest.mark.slow
 def test_each_claim_is_about_a_metric_and_a_cohort_that_exist():
     assert {claim.metric for claim in CLAIMS} <= METRICS.keys()
     assert {claim.owner for claim in CLAIMS} <= cohorts().keys()

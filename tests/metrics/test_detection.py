@@ -19,6 +19,7 @@ def made(name: str) -> Cohort:
     return generators.reference_generators(profiles=6)[name](TRAIN, 800, np.random.default_rng(0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DETECTORS)
 def test_real_patients_and_copies_pass(name: str):
     assert getattr(detection, name)(HELDOUT, FRESH) == pytest.approx(0.5, abs=0.06)

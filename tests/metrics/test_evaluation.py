@@ -96,6 +96,7 @@ def test_samples_are_equal_and_the_real_ones_are_shared():
         assert once != other
 
 
+@pytest.mark.slow
 def test_a_sample_without_a_value_leaves_the_mean_without_one():
     held, train = population(900, 1), population(900, 3)
     some, none = population(900, 2), population(900, 4)

@@ -56,6 +56,7 @@ def test_odd_codes_of_few_real_visits_or_patients_are_not_judged():
             fidelity.odd_code_ratio(real, real)
 
 
+@pytest.mark.slow
 def test_pairs_need_a_visit_with_two_codes():
     with pytest.raises(NotJudged, match="or there is none"):
         fidelity.pair_r2(cohort([["4019"]]), cohort([["486"]]))

@@ -47,6 +47,7 @@ def test_radii_hold_a_block_of_distances_at_a_time():
     assert peak < where.itemsize * len(where) ** 2 / 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rows", "columns"), [(256, 1024), (64, 100), (7, 601), (31, 13)])
 def test_equals_the_table_of_all_distances(rows: int, columns: int, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(embedding, "ROWS", rows)

@@ -18,6 +18,7 @@ def test_of_a_mean_it_is_that_of_the_group_means():
     assert standard_error(without) == pytest.approx(stats.sem(groups.mean(axis=1)))
 
 
+@pytest.mark.slow
 def test_patients_who_are_all_alike_move_nothing():
     alike = cohort([["4019 25000"]] * 40)
     found = standard_errors(EvaluationData(alike, alike, alike), 0)
@@ -33,6 +34,7 @@ def test_metrics_of_a_population_move_and_more_patients_move_less():
         assert 0 < many[name] < few[name], name
 
 
+@pytest.mark.slow
 def test_what_has_no_value_has_no_standard_error():
     alike = cohort([["4019"]] * 40)
     assert "nll_per_code" not in standard_errors(EvaluationData(alike, alike, alike), 0)

@@ -16,6 +16,7 @@ def sample(patients: int, seed: int) -> Cohort:
     return PROCESS.sample(patients, np.random.default_rng(seed))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("patients", [300, 2000])
 def test_fresh_draws_are_perfect_at_any_size(patients: int):
     made = [sample(patients, seed) for seed in range(2)]

@@ -50,6 +50,7 @@ def test_without_age_alone_the_sex_is_still_judged():
     assert "the age of the patients is unknown" in found.not_judged["cell_r2"]
 
 
+@pytest.mark.slow
 def test_what_never_reads_sex_and_age_does_not_move():
     known, unknown = scores(False, False), scores(True, True)
     read = {"detection", "utility", "privacy", "conditioning", "validity"}

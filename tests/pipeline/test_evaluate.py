@@ -59,6 +59,7 @@ def test_evaluate_says_when_it_compares_fewer(project, monkeypatch, capsys):
     assert printed == "120 patients compared, not 150: 150 are held out, 200 were trained on and 120 were sampled\n"
 
 
+@pytest.mark.slow
 def test_several_samples_are_averaged_and_the_first_is_portrayed(project, monkeypatch):
     samples = [population(150, seed) for seed in range(2, 14)]  # a folder named 10 comes after one named 2
     portraits, alone = [], []

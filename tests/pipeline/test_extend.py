@@ -36,6 +36,7 @@ def extended(monkeypatch: pytest.MonkeyPatch):
     return make
 
 
+@pytest.mark.slow
 def test_every_given_patient_goes_on(extended, capsys: pytest.CaptureFixture[str]):
     extended("--out", "next.csv")
     extended("--out", "again.csv")

@@ -34,6 +34,7 @@ def made(monkeypatch: pytest.MonkeyPatch):
     return make
 
 
+@pytest.mark.slow
 def test_both_forms_hold_the_same_patients(made, capsys: pytest.CaptureFixture[str]):
     made("60-90", "--sex", "F", "--out", "made")
     printed = capsys.readouterr().out

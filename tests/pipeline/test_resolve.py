@@ -162,6 +162,7 @@ def test_a_missing_section_is_named(workspace: Path, name: str):
         run_with({key: value for key, value in PARAMS.items() if key != name})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", stage.VARIED)
 @given(key=st.text(st.characters(codec="ascii", categories=["Ll"]), min_size=1))
 def test_a_typo_in_any_variant_lists_the_known_keys(name: str, key: str):

@@ -43,6 +43,7 @@ def scored(project: Path, monkeypatch, *arguments: str) -> dict:
     return json.loads((project / arguments[-1] / "score.json").read_text())
 
 
+@pytest.mark.slow
 def test_three_forms_side_by_side(project, monkeypatch, capsys):
     found = scored(project, monkeypatch, "--train", "train", "-s", "made", "-s", "peer.csv", "--out", "both")
     assert found["patients"] == 60

@@ -65,6 +65,7 @@ def test_by_hand():
     assert rows["seq_num"].fillna(0).tolist() == [0, 0, 0, 1, 2, 0, 0, 1, 0]
 
 
+@pytest.mark.slow
 @settings(max_examples=20)
 @given(RECORDS)
 def test_subjects_are_contiguous_and_sorted_by_time(records):

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import psutil
@@ -38,6 +37,18 @@ def change(sandbox: Sandbox, key: str, value: Any) -> None:
 
 def manifest(sandbox: Sandbox) -> dict[str, Any]:
     return json.loads((sandbox.folder / "reports/manifests/multitask/0.json").read_text())
+
+
+def begun(sandbox: Sandbox) -> subprocess.Popen[str]:
+    """`dvc repro` of the training, running beside the test."""
+    return subprocess.Popen(
+        ["dvc", "repro", STAGE],
+        cwd=sandbox.folder,
+        env=environment(sandbox.folder),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
 
 
 def until(holds: Callable[[], bool], what: str, seconds: float = 300) -> None:
@@ -84,16 +95,9 @@ def test_an_edit_of_the_checkpoint_trains_again_and_a_file_beside_it_does_not(pr
 def test_a_training_whose_dvc_was_killed_replaces_no_newer_one_and_is_not_lost(prepared: Sandbox):
     """It sleeps while a newer run ends, and wakes up to find that nobody waits for it."""
     change(prepared, "epochs", 3)
-    dvc = subprocess.Popen(
-        ["dvc", "repro", STAGE],
-        cwd=prepared.folder,
-        env=environment(prepared.folder),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
     store = prepared.folder / ".store"
     before = set(store.glob("*"))
+    dvc = begun(prepared)
     until(lambda: any((new / "checkpoint").exists() for new in set(store.glob("*")) - before), "no checkpoint came")
     (training,) = [
         child for child in psutil.Process(dvc.pid).children(recursive=True) if "pipeline.train" in child.cmdline()
@@ -121,20 +125,13 @@ def test_a_training_whose_dvc_was_killed_replaces_no_newer_one_and_is_not_lost(p
     assert manifest(prepared)["key"] == kept.name
 
 
-def test_code_that_changes_during_a_training_does_not_get_its_result(prepared: Sandbox, tmp_path: Path):
+def test_code_that_changes_during_a_training_does_not_get_its_result(prepared: Sandbox):
     """DVC hashes the code after the stage, and would take the old code's model for the new code's."""
     change(prepared, "learning_rate", 0.004)
     edited = prepared.folder / "ehrgen/learning/training/optimizer.py"
-    dvc = subprocess.Popen(
-        ["dvc", "repro", STAGE],
-        cwd=prepared.folder,
-        env=environment(prepared.folder),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
     store = prepared.folder / ".store"
     before = set(store.glob("*"))
+    dvc = begun(prepared)
     until(lambda: bool(set(store.glob("*")) - before), "no training began")
     edited.write_text(edited.read_text() + "# an edit\n")
     printed, _ = dvc.communicate()

@@ -21,6 +21,7 @@ def generator(seed: int) -> torch.Generator:
 
 def test_what_is_left_by_hand():
     assert TREE.left(RULES).tolist() == [[0, 0, 1, 3, 1], [1, 1, 1, 2, 1], [1, 1, 0, 0, 1]]
+    assert torch.equal(TREE.used_up(RULES), TREE.left(RULES) <= 0)
 
 
 def test_class_log_prob_by_hand():

@@ -8,6 +8,7 @@ from hypothesis import given
 from ehrgen.data.sequences.vocabulary import FIRST_CODE, FIRST_SYMBOL
 from ehrgen.learning.batches import Batch
 from ehrgen.learning.model.context import EARLIER, FOLDS, LAST, NEW, Context, Past, folds
+from ehrgen.learning.model.symbol_sets import SymbolSets
 from tests.support.sequences import RECORDS, Record, few, from_records, sequences_of, tiny
 from tests.support.training import batch_of
 
@@ -60,15 +61,13 @@ def test_the_status_of_every_symbol_and_class_as_in_loops(records: list[Record])
 def test_of_first_visits_there_is_no_past():
     batch = batch_of(sequences_of(from_records([[["4019", "486"]], [["486"]]])))
     assert Context.of_batch(batch, 10, None, None).past is None
-    nothing = torch.zeros(2, 10, dtype=torch.bool)
-    none = nothing.nonzero(as_tuple=True)
-    assert Context.of_open(none, nothing, nothing, torch.zeros(2, dtype=torch.long), None, None).past is None
+    nothing = SymbolSets.empty(10, torch.device("cpu"))
+    assert Context.of_open(nothing, nothing, nothing, torch.zeros(2, dtype=torch.long), None, None).past is None
 
 
 def test_a_history_being_written_knows_what_a_written_one_does():
-    last = torch.tensor([[0, 0, 1, 0, 1], [0, 0, 0, 0, 0], [0, 0, 0, 0, 1]], dtype=torch.bool)
-    earlier = torch.tensor([[0, 0, 0, 1, 1], [0, 0, 0, 0, 0], [0, 0, 0, 0, 0]], dtype=torch.bool)
-    context = Context.of_open(last.nonzero(as_tuple=True), last, earlier, torch.tensor([2, 0, 1]), None, None)
+    last, earlier = (SymbolSets(torch.tensor(keys), 5) for keys in ([2, 4, 14], [3, 4]))  # of patient 0, 0, 2; 0, 0
+    context = Context.of_open(last, last, earlier, torch.tensor([2, 0, 1]), None, None)
     assert context.has_past.tolist() == [True, False, True]
     row = torch.arange(3).repeat_interleave(5)
     assert context.past is not None

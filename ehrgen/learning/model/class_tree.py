@@ -52,7 +52,17 @@ class ClassTree(nn.Module):
 
     def class_log_prob(self, logits: Float[Tensor, "N K"], forbidden: Forbidden) -> Float[Tensor, "N K"]:
         """Log-softmax over the classes that have a symbol left."""
-        return masked_log_softmax(logits, self.left(forbidden) <= 0)
+        return masked_log_softmax(logits, self.used_up(forbidden))
+
+    def used_up(self, forbidden: Forbidden) -> Bool[Tensor, "N K"]:
+        """Which classes have no symbol left, without counting in those that nobody has used."""
+        shape = (len(forbidden.opens_visit), self.classes)
+        used, times = (forbidden.at * self.classes + self.symbol_class[forbidden.symbol]).unique(return_counts=True)
+        full = used[times >= self.class_size[used % self.classes]]
+        barred = torch.zeros(shape, dtype=torch.bool, device=full.device)
+        barred.view(-1)[full] = True
+        barred[:, :SPECIAL_CLASSES] |= forbidden.opens_visit[:, None]
+        return barred
 
     def within_class_log_softmax(self, logits: Float[Tensor, "N S"]) -> Float[Tensor, "N S"]:
         """Log-softmax within each class: segments of the symbol axis."""

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ehrgen.data.sequences.vocabulary import FIRST_CODE, FIRST_SYMBOL
 from ehrgen.learning.batches import Batch
+from ehrgen.learning.model.symbol_sets import SymbolSets
 
 NEW, LAST, EARLIER = 0, 1, 2
 """Where a symbol was: in no visit before, in the one just before, in one before that alone."""
@@ -112,9 +113,9 @@ class Context:
     @classmethod
     def of_open(
         cls,
-        used: tuple[Int[Tensor, " J"], Int[Tensor, " J"]],
-        last: Bool[Tensor, "B S"],
-        earlier: Bool[Tensor, "B S"],
+        used: SymbolSets,
+        last: SymbolSets,
+        earlier: SymbolSets,
         number: Int[Tensor, " B"],
         age: Float[Tensor, " B"] | None,
         sex: Int[Tensor, " B"] | None,
@@ -124,17 +125,15 @@ class Context:
         Args:
             number: Of the open visit, from 0.
         """
-        row = torch.arange(len(last), device=last.device)
-        has_past, past = last.any(1), None
-        if bool(has_past.any()):
-            symbols = last.shape[1]
-            (last_row, of_last), (any_row, of_any) = (
-                last.nonzero(as_tuple=True),
-                (last | earlier).nonzero(as_tuple=True),
-            )
-            first_visit = any_row - 1 - earlier[any_row, of_any].long()
-            past = Past(last_row * symbols + of_last, any_row * symbols + of_any, first_visit, symbols)
-        return cls(row, row, number, has_past, *used, age, sex, None, past)
+        row = torch.arange(len(number), device=number.device)
+        has_past, past = torch.zeros_like(row, dtype=torch.bool).index_fill_(0, last.row, True), None
+        if len(last.keys):
+            either = last.joined(earlier)
+            first_visit = either.row - 1
+            if len(earlier.keys):
+                first_visit -= _found(earlier.keys, either.keys)[0].long()
+            past = Past(last.keys, either.keys, first_visit, last.symbols)
+        return cls(row, row, number, has_past, used.row, used.symbol, age, sex, None, past)
 
 
 def folds(tokens: Int[Tensor, " C"], patient: Int[Tensor, " C"], patients: int) -> Int[Tensor, " B"]:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ehrgen.data.cohort import SEXES
 from ehrgen.data.sequences.vocabulary import SPECIAL_CLASSES, Vocabulary
-from ehrgen.learning.model.context import Context, Past
+from ehrgen.learning.model.context import FOLDS, Context, Past
 from ehrgen.learning.model.started import Started
 from ehrgen.learning.settings import ModelSettings
 
@@ -60,7 +60,7 @@ class Direct:
     context: Context
 
     def on_classes(self, logits: Float[Tensor, "N K"]) -> Float[Tensor, "N K"]:
-        """Class logits with the terms of each class."""
+        """Class logits with the terms of each class; they are added in place."""
         if (
             self.output.class_history is not None
             and self.output.history_level is not None
@@ -71,10 +71,7 @@ class Direct:
         if self.output.held is not None:
             logits = self._with_held(logits, self.output.held)
         if self.output.class_group is not None and (groups := self._groups()) is not None:
-            columns = torch.arange(logits.shape[1], device=logits.device)
-            fold = None if self.context.fold is None else self.context.fold[:, None]
-            terms = [self.output.class_group(group[:, None] * len(columns) + columns, fold) for group in groups]
-            logits = logits + sum(terms)[self.context.patient]
+            logits += self._of_groups(*groups, self.output.class_group)
         if self.output.visit_ends is not None and self.output.history_ends is not None:
             logits = self._with_ends(logits, self.output.visit_ends, self.output.history_ends)
         return logits
@@ -116,6 +113,16 @@ class Direct:
         age = torch.bucketize(self.context.age, self.output.age_edges, right=True)
         return self.context.sex, len(SEXES) + age
 
+    def _of_groups(self, sex: Int[Tensor, " B"], age: Int[Tensor, " B"], table: Started) -> Float[Tensor, "N K"]:
+        """What classes get by sex and age group: few rows for all pairs of them, of which each position reads one."""
+        context, classes = self.context, self.output.classes
+        start = table.start if context.fold is not None else table.start[FOLDS:]
+        of_sex, of_age = start.view(len(start), -1, classes).split([len(SEXES), AGE_GROUPS], dim=1)
+        pairs = of_sex[:, :, None] + of_age[:, None]
+        fold = torch.zeros_like(sex) if context.fold is None else context.fold
+        pair = (fold * len(SEXES) + sex) * AGE_GROUPS + age - len(SEXES)
+        return pairs.view(-1, classes).index_select(0, pair[context.patient])
+
     def _with_history(
         self, logits: Float[Tensor, "N K"], past: Past, history: Started, levels: Float[Tensor, "N 2"]
     ) -> Float[Tensor, "N K"]:
@@ -134,10 +141,10 @@ class Direct:
         terms = logits.new_zeros(len(visit) * classes)
         terms = terms.index_add(0, at * classes + of_class, history(index, self._fold(patient[at]))).view_as(status)
         of_status = torch.cat([levels.new_zeros(len(reads), 1), levels[reads]], dim=1)
-        terms = terms[row] + of_status.gather(1, status[row])
+        terms = terms.index_select(0, row) + of_status.gather(1, status.index_select(0, row))
         held = torch.zeros(logits.numel(), dtype=torch.bool, device=logits.device)
-        held = held.index_fill(0, self._held(), True).view_as(logits)[reads]
-        return logits.index_add(0, reads, terms.masked_fill(held, 0.0))
+        held = held.index_fill(0, self._held(), True).view_as(logits).index_select(0, reads)
+        return logits.index_add_(0, reads, terms.masked_fill(held, 0.0))
 
     def _held(self) -> Int[Tensor, " H"]:
         """Position x classes + class, for each class that the position's visit holds, once."""
@@ -164,7 +171,8 @@ class Direct:
         context, classes = self.context, self.output.classes
         place = self._held()
         numbers = held(place % classes, self._fold(context.patient[place // classes]))
-        return logits.flatten().index_add(0, place, numbers).view_as(logits)
+        logits.view(-1).index_add_(0, place, numbers)
+        return logits
 
     def _with_ends(
         self, logits: Float[Tensor, "N K"], visit_ends: Started, history_ends: Started
@@ -175,8 +183,8 @@ class Direct:
         fold = self._fold(context.patient)
         either = visit_ends(held + (MOST_CODES + 1) * context.has_past, fold)
         last = history_ends(context.number.clamp(max=MOST_VISITS), fold)
-        ends = torch.stack([either, either + last], dim=1)
-        return torch.cat([logits[:, :SPECIAL_CLASSES] + ends, logits[:, SPECIAL_CLASSES:]], dim=1)
+        logits[:, :SPECIAL_CLASSES] += torch.stack([either, either + last], dim=1)
+        return logits
 
     def _fold(self, patient: Int[Tensor, "..."]) -> Int[Tensor, "..."] | None:
         return None if self.context.fold is None else self.context.fold[patient]

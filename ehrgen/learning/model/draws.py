@@ -9,7 +9,6 @@ from collections.abc import Callable
 import torch
 from jaxtyping import Float, Float64, Int
 from torch import Tensor
-from torch.nn.functional import pad
 
 from ehrgen.learning.machine import processes
 
@@ -27,8 +26,8 @@ def draw_index(log_prob: Float[Tensor, "N S"], generator: torch.Generator) -> In
     """
     rows, indices = log_prob.shape
     width = math.isqrt(indices - 1) + 1  # sqrt(S), rounded up
-    filled_up = pad(log_prob, (0, -indices % width), value=-torch.inf)
-    weights = filled_up.exp().view(rows, filled_up.shape[1] // width, width)
+    weights = log_prob.new_zeros(rows, -(-indices // width), width)
+    torch.exp(log_prob, out=weights.flatten(1)[:, :indices])
     uniform = _with_own_rows_of_all(
         log_prob.new_empty(rows, 2, dtype=torch.float64), lambda numbers: numbers.uniform_(generator=generator)
     )

@@ -27,6 +27,7 @@ from ehrgen.learning.model.class_tree import FORBIDDEN, Forbidden
 from ehrgen.learning.model.context import Context
 from ehrgen.learning.model.draws import draw_index
 from ehrgen.learning.model.prompt_bart import PromptBart
+from ehrgen.learning.model.symbol_sets import SymbolSets
 from ehrgen.learning.settings import SamplingSettings
 
 END = EOS - FIRST_SYMBOL
@@ -140,9 +141,9 @@ class _OpenHistories:
     sex: Int[Tensor, " B"] | None
     encoded: tuple[Float[Tensor, "B E D"], Bool[Tensor, "B E"]]
     cache: EncoderDecoderCache
-    used: Bool[Tensor, "B S"]
-    last: Bool[Tensor, "B S"]
-    earlier: Bool[Tensor, "B S"]
+    used: SymbolSets
+    last: SymbolSets
+    earlier: SymbolSets
     """Symbols of the open visit, of the one before it, and of those before that."""
     number: Int[Tensor, " B"]
     """Of the open visit, from 0."""
@@ -161,7 +162,7 @@ class _OpenHistories:
             sex = torch.tensor(np.searchsorted(SEXES, people["sex"].to_numpy(dtype=str)), device=device)
         if settings.rule_edits:
             barred = torch.tensor(broken_rules(model.vocabulary, people), device=device)
-        nothing = torch.zeros(len(people), len(model.vocabulary) - FIRST_SYMBOL, dtype=torch.bool, device=device)
+        nothing = SymbolSets.empty(len(model.vocabulary) - FIRST_SYMBOL, device)
         token = torch.full((len(people), 1), BOS, device=device)
         encoded = (torch.zeros(0, 1, width, device=device), torch.zeros(0, 1, dtype=torch.bool, device=device))
         if len(people):
@@ -175,8 +176,8 @@ class _OpenHistories:
             encoded=encoded,
             cache=EncoderDecoderCache(DynamicCache(), DynamicCache()),
             used=nothing,
-            last=nothing.clone(),
-            earlier=nothing.clone(),
+            last=nothing,
+            earlier=nothing,
             number=torch.zeros(len(people), dtype=torch.long, device=device),
             barred=barred,
             of_patient=model.readout.patients(age, sex),
@@ -196,18 +197,14 @@ class _OpenHistories:
             if len(self.token):
                 decoded = model.decode(self.token, age, sex, self.encoded, past_key_values=self.cache, use_cache=True)
                 states = decoded[:, -1]
-            used_at, used_symbol = self.used.nonzero(as_tuple=True)
-            states = model.readout(states, self.of_patient, used_at, used_symbol)
-            closed_at, closed_symbol = used_at, used_symbol
-            if not settings.no_repeats or self.barred is not None:
-                closed_at, closed_symbol = self._closed(settings.no_repeats).nonzero(as_tuple=True)
+            states = model.readout(states, self.of_patient, self.used.row, self.used.symbol)
+            closed = self._closed(settings.no_repeats)
             direct = None
             if model.direct is not None:
-                open_ = Context.of_open(
-                    (used_at, used_symbol), self.last, self.earlier, self.number, self.age, self.sex
+                direct = model.direct.at(
+                    Context.of_open(self.used, self.last, self.earlier, self.number, self.age, self.sex)
                 )
-                direct = model.direct.at(open_)
-            forbidden = Forbidden(closed_at, closed_symbol, self.token.squeeze(1) < FIRST_CODE)
+            forbidden = Forbidden(closed.row, closed.symbol, self.token.squeeze(1) < FIRST_CODE)
             if is_plain(settings):
                 return model.distribution.draw(states, forbidden, generator, direct)
             return draw(model.distribution.symbols(states, forbidden, direct), settings, generator)
@@ -217,24 +214,27 @@ class _OpenHistories:
         if not bool(going.all()):
             index = going.nonzero().squeeze(1)
             self.cache.batch_select_indices(index)
-            for name in ("row", "age", "sex", "used", "last", "earlier", "number", "barred", "of_patient"):
+            for name in ("used", "last", "earlier"):
+                setattr(self, name, getattr(self, name).renumbered(going))
+            for name in ("row", "age", "sex", "number", "barred", "of_patient"):
                 value = getattr(self, name)
                 setattr(self, name, None if value is None else value[index])
             self.encoded = (self.encoded[0][index], self.encoded[1][index])
         self.token = token[:, None]
         ended = token == VISIT
-        self.earlier[ended] |= self.last[ended]
-        self.last[ended] = self.used[ended]
-        self.used[ended] = False
-        self.number[ended] += 1
+        if bool(ended.any()):
+            self.earlier = self.earlier.joined(self.last.of_rows(ended))
+            self.last = self.last.of_rows(~ended).joined(self.used.of_rows(ended))
+            self.used = self.used.of_rows(~ended)
+            self.number += ended
         code = (token >= FIRST_CODE).nonzero().squeeze(1)
-        self.used[code, token[code] - FIRST_SYMBOL] = True
+        self.used = self.used.having(code, token[code] - FIRST_SYMBOL)
         return self
 
-    def _closed(self, no_repeats: bool) -> Bool[Tensor, "B S"]:
+    def _closed(self, no_repeats: bool) -> SymbolSets:
         """Which symbols may not come: used in this visit, or against a rule."""
-        closed = self.used if no_repeats else torch.zeros_like(self.used)
-        return closed if self.barred is None else closed | self.barred
+        closed = self.used if no_repeats else SymbolSets.empty(self.used.symbols, self.token.device)
+        return closed if self.barred is None else closed.having(*self.barred.nonzero(as_tuple=True))
 
 
 def broken_rules(vocabulary: Vocabulary, people: pd.DataFrame) -> np.ndarray:

@@ -104,7 +104,8 @@ def _tail(real: Cohort, synthetic: Cohort, train: Cohort) -> tuple[Float[ndarray
     """How far each code belongs to the tail, 0 to 1, and its synthetic count; ties at the edge share what is left."""
     ours, theirs = incidence.code_counts(real, synthetic)
     codes = np.union1d(incidence.distinct_codes(real), incidence.distinct_codes(synthetic))
-    candidate = (ours > 0) & np.isin(codes, incidence.distinct_codes(train))
+    trained_on = set(incidence.distinct_codes(train))
+    candidate = (ours > 0) & np.fromiter((code in trained_on for code in codes), dtype=bool, count=len(codes))
     if not candidate.any():
         raise NotJudged("no code of the held-out patients occurs in training patients: there is no tail to reach")
     _, which, size = np.unique(ours[candidate], return_inverse=True, return_counts=True)

@@ -11,6 +11,7 @@ from benchmarks.measure import RESULTS
 
 TARGET = Path("benchmarks/RESULTS.md")
 TITLES = {
+    "whole_run": "Where the time of the default run goes, 7 variants and 3 seeds from patients to reports",
     "training_default": "Training, default size",
     "training_large": "Training, d 256, 6 + 6 layers",
     "compiled": "Training, default size, with torch.compile",
@@ -60,6 +61,7 @@ COLUMNS: dict[str, tuple[str, Callable[[Row, str], str]]] = {
     "rate": ("rate", _rate),
     "seconds": ("seconds", _seconds),
     "cpu": ("CPU seconds", lambda row, unit: f"{row['cpu']:,.2f}"),
+    "share": ("share", lambda row, unit: f"{row['share']:.1%}"),
     "peak": ("peak memory", lambda row, unit: f"{row['peak']:.2f} GB"),
     "ratio": ("ratio", _ratio),
     "share_of_peak": ("share of peak", lambda row, unit: f"{row['share_of_peak']:.0%}"),
@@ -88,7 +90,7 @@ def _place(found: dict) -> str:
     return (
         f"{device}{where['date']}, commit {where['commit']}, {where['processor']}, "
         f"{where['threads']} of {where['cores']} cores, torch {where['torch']}, "
-        f"transformers {where['transformers']}, {found['rounds']} rounds{peak}"
+        f"transformers {where['transformers']}, {found['rounds']} round{'s' * (found['rounds'] > 1)}{peak}"
     )
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ehrgen.core import costs
 from ehrgen.core.command import run
 from ehrgen.core.files import replacing, store_root
 from ehrgen.core.params import load_yaml, section
@@ -25,7 +26,8 @@ def main() -> None:
     if (n := len(floor)) < settings.patients:
         print(f"{n:,} patients compared, not {settings.patients:,}: no more are held out or trained on")
     portrait.save(portrait.portrait(floor), Path("reports/portraits/floor.json"))
-    jackknife.save(jackknife.standard_errors(floor, settings.seed), Path("reports/margins.json"))
+    with costs.part("jackknife"):
+        jackknife.save(jackknife.standard_errors(floor, settings.seed), Path("reports/margins.json"))
     real = floor.heldout, floor.train
     with handing_on(store_root() / "metrics", *real), replacing(Path("reports/anchors")) as folder:
         evaluate(floor).save(folder / "floor.json")

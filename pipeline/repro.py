@@ -7,9 +7,14 @@ import argparse
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+from ehrgen.core import costs
 from ehrgen.core.command import run
 from ehrgen.core.params import PARAMS, load_yaml
+from ehrgen.core.standby import ADDRESS
+from ehrgen.workflow.call import COSTS, STANDBY, environment
 from ehrgen.workflow.mend import mend
 from ehrgen.workflow.schedule import execute
 from pipeline.resolve import checked
@@ -23,6 +28,24 @@ def stored(trainings: list[tuple[str, int]]) -> set[tuple[str, int]]:
     return {(variant, int(seed)) for variant, seed in map(str.split, lines)}
 
 
+@contextmanager
+def standing_by() -> Iterator[None]:
+    """Within it, stages begin as copies of an interpreter that has loaded what they import; under Linux alone.
+
+    Elsewhere libraries of the system do not bear to be copied.
+    """
+    if sys.platform != "linux":
+        yield
+        return
+    os.environ[ADDRESS] = STANDBY
+    command = [sys.executable, "-m", "pipeline.standby"]
+    try:  # a session of its own: a Ctrl-C in the terminal is for the stages
+        with subprocess.Popen(command, stdin=subprocess.PIPE, env=environment(), start_new_session=True):
+            yield
+    finally:
+        del os.environ[ADDRESS]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="cells that run side by side")
@@ -30,7 +53,8 @@ def main() -> None:
     checked(load_yaml(PARAMS), str(PARAMS))
     for done in mend():
         print(done)
-    execute(jobs, stored)
+    costs.begin(COSTS)
+    execute(jobs, stored, standing_by)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from ehrgen.core import costs
 from ehrgen.core.command import cell, run
 from ehrgen.core.files import replacing
 from ehrgen.core.params import load_yaml, section
@@ -25,8 +26,10 @@ def main() -> None:
     real = Cohort.load(Path("data/cohort"))
     people = real.of_split("train").patients if settings.table is None else read_people(Path(settings.table))
     trained = PromptBart.load(Path("models") / variant / str(seed))
-    samples = sample_cohorts(trained, people, settings, seed, here)
-    likelihoods = score_cohort(trained, real, settings, recipe.train.order, seed, here)
+    with costs.part("sampling"):
+        samples = sample_cohorts(trained, people, settings, seed, here)
+    with costs.part("likelihoods"):
+        likelihoods = score_cohort(trained, real, settings, recipe.train.order, seed, here)
     if not processes.first():
         return
     with replacing(Path("samples") / variant / str(seed)) as folder:

@@ -27,6 +27,7 @@ IN_NO_SUBFOLDER = {  # files at the root of a room, and why they are there
         "arrays": "a floor of its own, without subfolders",
         "checksums": "a floor of its own, without subfolders",
         "command": "a floor of its own, without subfolders",
+        "costs": "a floor of its own, without subfolders",
         "files": "a floor of its own, without subfolders",
         "interrupts": "a floor of its own, without subfolders",
         "lockfile": "a floor of its own, without subfolders",
@@ -34,6 +35,7 @@ IN_NO_SUBFOLDER = {  # files at the root of a room, and why they are there
         "params": "a floor of its own, without subfolders",
         "parquet": "a floor of its own, without subfolders",
         "records": "a floor of its own, without subfolders",
+        "standby": "a floor of its own, without subfolders",
     },
     "data": {
         "cohort": "the type that every subfolder makes or reads",
@@ -74,6 +76,7 @@ IN_NO_SUBFOLDER = {  # files at the root of a room, and why they are there
     },
     "workflow": {
         "call": "one part of a run, used by the next",
+        "copies": "one part of a run, used by the next",
         "forecast": "what `resolve` says of the run to come",
         "mend": "one part of a run, used by the next",
         "plan": "one part of a run, used by the next",
@@ -82,7 +85,7 @@ IN_NO_SUBFOLDER = {  # files at the root of a room, and why they are there
     },
 }
 ONLY_LEARNING = {"torch", "transformers", "safetensors", "accelerate"}
-NO_STAGE = {"__init__", "extend", "generate", "repro", "score", "stored"}
+NO_STAGE = {"__init__", "extend", "generate", "repro", "score", "standby", "stored"}
 QUICK = ("resolve", "compare", "conclude", "report", "headline")
 SLOW_TO_IMPORT = {"torch", "transformers", "pandas", "scipy.stats", "sklearn", "dvc"}
 REMOVED_NOT_READ = {  # it prunes what is left of dropped variants and files, and says how long the last trainings took

@@ -6,7 +6,7 @@ import sys
 import traceback
 from collections.abc import Callable
 
-from ehrgen.core import interrupts, lockfile
+from ehrgen.core import costs, interrupts, lockfile
 from ehrgen.core.params import ParamsError
 
 REMEDIES = {
@@ -51,7 +51,8 @@ def run(main: Callable[[], None]) -> None:
     try:
         interrupts.raise_again()
         lockfile.keep()
-        main()
+        with costs.recorded():
+            main()
     except KeyboardInterrupt:
         print(interrupts.STOPPED, file=sys.stderr)
         sys.exit(interrupts.STATUS)

@@ -6,7 +6,7 @@ first process would write over its results whenever it comes to an end.
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 
@@ -26,10 +26,10 @@ class OrphanError(ValueError):
 class _Starters:
     """The processes between DVC, included, and this one; empty if DVC did not start it."""
 
-    def __init__(self) -> None:
+    def __init__(self, starters: list[psutil.Process]) -> None:
         self.processes = []
         if STAGE in os.environ:
-            for process in psutil.Process().parents():
+            for process in starters:
                 self.processes.append(process)
                 if not _is_between(process):
                     break
@@ -54,7 +54,15 @@ def _lives(process: psutil.Process) -> bool:
         return False
 
 
-_starters = _Starters()
+_starters = _Starters(psutil.Process().parents() if STAGE in os.environ else [])
+
+
+def started_by(number: int) -> None:
+    """This process does the work of that other one, which DVC has started."""
+    global _starters
+    with suppress(psutil.NoSuchProcess):
+        other = psutil.Process(number)
+        _starters = _Starters([other, *other.parents()])
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from typing import Self
 
 import numpy as np
 
+from ehrgen.core import costs
 from ehrgen.data.cohort import Cohort
 from ehrgen.data.disclosure import SMALLEST_SHOWN
 from ehrgen.data.simulation.simulator import Simulator
@@ -86,7 +87,8 @@ def evaluate(data: EvaluationData, metrics: Iterable[str] = METRICS) -> Scores:
     values, reasons = {}, {}
     for name in metrics:
         try:
-            values[name] = value(name, data)
+            with costs.part(METRICS[name].family):
+                values[name] = value(name, data)
         except NotJudged as reason:
             reasons[name] = str(reason)
     return Scores(values, reasons, len(data))

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
 from statistics import fmean
 from typing import Self
@@ -52,6 +53,19 @@ class Task:
         """Variant and seed; None of the reference generators."""
         variant, at, seed = self.name.rpartition(" ")
         return (variant, seed) if at and self.name != REFERENCE else None
+
+    @property
+    def targets(self) -> list[str]:
+        """The stages as arguments of `dvc repro`, of a cell by a pattern: for each name DVC would read all its files.
+
+        Example:
+            >>> Task("a 0", ("train@a-0", "evaluate@a-0"), 60.0).targets
+            ['--glob', '[te]*@a-0']
+        """
+        if self.cell is None:
+            return [*self.stages]
+        initials = "".join(stage[0] for stage in self.stages)
+        return ["--glob", f"[{initials}]*@{escape('-'.join(self.cell))}"]
 
 
 REFERENCE = "reference generators"

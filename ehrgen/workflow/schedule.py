@@ -4,6 +4,7 @@ import signal
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,15 +18,17 @@ from ehrgen.workflow.progress import NOISE, STAGE, Progress, minutes
 
 HEADLINES = [name for name, metric in METRICS.items() if metric.headline]
 
+Beside = Callable[[], AbstractContextManager[None]]
 Stored = Callable[[list[tuple[str, int]]], set[tuple[str, int]]]
 
 
-def execute(jobs: int, stored: Stored) -> None:
+def execute(jobs: int, stored: Stored, beside: Beside = nullcontext) -> None:
     """Run what is not up to date in the current folder, saying what and how long.
 
     Args:
         jobs: Cells of variant and seed that run at a time.
         stored: Of trainings, by variant and seed, those that are in the store.
+        beside: What is there as long as cells run.
 
     Raises:
         CallError: If a stage fails; what runs beside it comes to its end, no further one is begun.
@@ -43,7 +46,8 @@ def execute(jobs: int, stored: Stored) -> None:
     tasks = plan.tasks(known)
     print(told(plan, tasks, len(trainings), len(known), jobs), flush=True)
     progress = Progress({task.name: task.seconds for task in tasks}, jobs)
-    together(calls, jobs, [partial(_cell, calls, task, progress) for task in tasks])
+    with beside():
+        together(calls, jobs, [partial(_cell, calls, task, progress) for task in tasks])
     together(calls, 1, [partial(calls.run, "last", ["repro"], Echo())])
     print(f"done in {minutes(time.monotonic() - began)}: reports/ablation.md, reports/report.html", flush=True)
 
@@ -73,7 +77,7 @@ def together(calls: Calls, jobs: int, actions: Iterable[Callable[[], None]]) -> 
 
 def _cell(calls: Calls, task: Task, progress: Progress) -> None:
     began = time.monotonic()
-    calls.run(task.name, ["repro", "--single-item", *task.stages], lambda line: progress.heard(task, line))
+    calls.run(task.name, ["repro", "--single-item", *task.targets], lambda line: progress.heard(task, line))
     progress.finished(task, time.monotonic() - began, headline(task))
 
 

@@ -9,6 +9,7 @@ import torch
 from torch.nn.utils import clip_grad_norm_
 from tqdm import tqdm
 
+from ehrgen.core import costs
 from ehrgen.data.sequences.cooccurrence import Cooccurrence, Space
 from ehrgen.data.sequences.sequences import Sequences
 from ehrgen.learning.batches import Batch, batches, steps
@@ -61,7 +62,8 @@ def train(
         disable=None if processes.first() else True,
     ) as bar:
         for epoch in range(first, recipe.train.epochs + 1):
-            added = learner.epoch(epoch)
+            with costs.part("epochs"):
+                added = learner.epoch(epoch)
             if not processes.first():
                 continue
             checkpoint.save(learner.model, learner.optimizer, learner.scheme, learner.rows)
@@ -116,7 +118,8 @@ class Learner:
             step += 1
         if silent := set(self.objectives) - set(tally.value.mean):
             raise TrainingError(f"epoch {number}: no batch gave {', '.join(sorted(silent))} anything to score")
-        probed = self.probes.measure(self.model)
+        with costs.part("probes"):
+            probed = self.probes.measure(self.model)
         added = tally.rows(number, self.validation_nll(), probed)
         for line in self.alarms.changes(added, tally.constants()):
             if processes.first():
@@ -143,7 +146,8 @@ class Learner:
         tally.add(values, weights, batch.weight)
         gradient = StepGradient(self.parameters, losses, weights, batch.weight)
         if step % self.steps_per_epoch % MEASURE_EVERY == 0:
-            gradient.measure()
+            with costs.part("attribution"):
+                gradient.measure()
         try:
             self.scheme.set_gradient(gradient, np.random.default_rng([self.recipe.seed, step, 0]))
         except NoGradientError as error:

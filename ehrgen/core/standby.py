@@ -16,6 +16,8 @@ from types import FrameType
 ADDRESS = "EHRGEN_STANDBY"
 """Names the socket, from the project's folder: a path of a socket has to be short."""
 STAGES = ("train", "sample", "evaluate", "anchor")
+SEVERAL = {"EHRGEN_PROCESSES", "LOCAL_WORLD_SIZE"}
+"""Either is set where a stage runs in several processes, which their launcher starts and watches."""
 WORD = 8  # bytes of a number on the socket
 KILLED = 128 + signal.SIGKILL
 
@@ -25,8 +27,8 @@ def hand_over() -> None:
 
     To be called while `python -m pipeline.STAGE` loads the package `pipeline`.
     """
-    asked = sys.orig_argv[1:3]
-    if sys.argv[0] != "-m" or ADDRESS not in os.environ or asked not in [["-m", f"pipeline.{name}"] for name in STAGES]:
+    known = [["-m", f"pipeline.{name}"] for name in STAGES]
+    if sys.argv[0] != "-m" or sys.orig_argv[1:3] not in known or ADDRESS not in os.environ or SEVERAL & set(os.environ):
         return
     with socket.socket(socket.AF_UNIX) as line:
         try:

@@ -64,12 +64,12 @@ def standing_by(project: Path) -> Iterator[Path]:
         assert server.wait(20) == 0 and not (project / "ready").exists()
 
 
-def begun(project: Path, *arguments: str) -> tuple[subprocess.Popen[str], int]:
+def begun(project: Path, *arguments: str, **changed: str) -> tuple[subprocess.Popen[str], int]:
     """A stage that has begun, and the process that does its work."""
     stage = subprocess.Popen(
         [sys.executable, "-m", "pipeline.sample", *arguments],
         cwd=project,
-        env=environment(project) | {standby.ADDRESS: "ready", "SAID": "so"},
+        env=environment(project) | {standby.ADDRESS: "ready", "SAID": "so"} | changed,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -113,6 +113,12 @@ def test_changed_code_is_never_run_from_memory(standing_by: Path):
     path.write_text(STAGE.replace("to the other stream", "anew"), encoding="utf-8")
     stage, process = begun(standing_by, "0", "0")
     assert stage.communicate(timeout=20)[1] == "anew\n" and process == stage.pid
+
+
+def test_a_stage_in_several_processes_does_its_own_work(standing_by: Path):
+    stage, process = begun(standing_by, "0", "0", EHRGEN_PROCESSES="2")
+    stage.communicate(timeout=20)
+    assert process == stage.pid and stage.returncode == 0
 
 
 def test_where_none_stands_by_the_stage_does_its_own_work(project: Path):

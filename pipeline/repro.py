@@ -7,14 +7,12 @@ import argparse
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from ehrgen.core import costs
 from ehrgen.core.command import run
 from ehrgen.core.params import PARAMS, load_yaml
-from ehrgen.core.standby import ADDRESS
-from ehrgen.workflow.call import COSTS, STANDBY, environment
+from ehrgen.workflow.call import COSTS
+from ehrgen.workflow.copies import standing_by
 from ehrgen.workflow.mend import mend
 from ehrgen.workflow.schedule import execute
 from pipeline.resolve import checked
@@ -26,24 +24,6 @@ def stored(trainings: list[tuple[str, int]]) -> set[tuple[str, int]]:
     command = [sys.executable, "-m", "pipeline.stored", *names]
     lines = subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE).stdout.splitlines()
     return {(variant, int(seed)) for variant, seed in map(str.split, lines)}
-
-
-@contextmanager
-def standing_by() -> Iterator[None]:
-    """Within it, stages begin as copies of an interpreter that has loaded what they import; under Linux alone.
-
-    Elsewhere libraries of the system do not bear to be copied.
-    """
-    if sys.platform != "linux":
-        yield
-        return
-    os.environ[ADDRESS] = STANDBY
-    command = [sys.executable, "-m", "pipeline.standby"]
-    try:  # a session of its own: a Ctrl-C in the terminal is for the stages
-        with subprocess.Popen(command, stdin=subprocess.PIPE, env=environment(), start_new_session=True):
-            yield
-    finally:
-        del os.environ[ADDRESS]
 
 
 def main() -> None:

@@ -5,18 +5,38 @@ import runpy
 import select
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ehrgen.core import orphans, standby
+from ehrgen.workflow.call import STANDBY, environment
 
 PATIENCE = 10.0  # seconds for a stage to say what it asks for
 State = dict[str, tuple[int, int]]
 """Files, with when each was last changed, in nanoseconds, and its size."""
+
+
+@contextmanager
+def standing_by() -> Iterator[None]:
+    """Within it, stages begin as copies of an interpreter that has loaded what they import; under Linux alone.
+
+    Elsewhere libraries of the system do not bear to be copied.
+    """
+    if sys.platform != "linux":
+        yield
+        return
+    os.environ[standby.ADDRESS] = STANDBY
+    command = [sys.executable, "-m", "pipeline.standby"]
+    try:  # a session of its own: a Ctrl-C in the terminal is for the stages
+        with subprocess.Popen(command, stdin=subprocess.PIPE, env=environment(), start_new_session=True):
+            yield
+    finally:
+        del os.environ[standby.ADDRESS]
 
 
 def serve(address: Path, load: Callable[[], None]) -> None:

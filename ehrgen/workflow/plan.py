@@ -59,8 +59,8 @@ class Task:
         """The stages as arguments of `dvc repro`, of a cell by a pattern: for each name DVC would read all its files.
 
         Example:
-            >>> Task("a 0", ("train@a-0", "evaluate@a-0"), 60.0).targets
-            ['--glob', '[te]*@a-0']
+            >>> Task("a 0", ("sample@a-0", "evaluate@a-0"), 60.0).targets
+            ['--glob', '[se]*@a-0']
         """
         if self.cell is None:
             return [*self.stages]

@@ -10,8 +10,7 @@ from ehrgen.findings.statistics.costs import costs
 from ehrgen.findings.statistics.history import mean_of_final_epochs
 from ehrgen.findings.statistics.margins import load_resolution
 from ehrgen.findings.statistics.results import Results
-from ehrgen.findings.text.ablation_md import report
-from ehrgen.findings.text.summary import summary
+from ehrgen.findings.text.committed import ablation_report, content
 from ehrgen.findings.verdicts.losses import verdicts
 from ehrgen.learning.endpoints import harmed, primary
 from ehrgen.variants import AblationSettings, load_effective
@@ -34,10 +33,10 @@ def main() -> None:
     with replacing(REPORTS / "variants") as folder:
         for variant in filter(results.runs.get, settings.run):
             write_json(ablation.headline(variant), folder / f"{variant}.json", sort_keys=True)
-    content = {**ablation.content(), "objectives": objectives, "summary": summary(ablation)}
-    write_json(content, REPORTS / "ablation.json", sort_keys=True)
-    cost = costs(results.manifests, settings.reference)
-    write_text(report(ablation, objectives, changed, verdicts(results.traces), cost), REPORTS / "ablation.md")
+    of_losses, cost = verdicts(results.traces), costs(results.manifests, settings.reference)
+    measured = content(ablation, objectives, changed, of_losses, cost)
+    write_json(measured, REPORTS / "ablation.json")
+    write_text(ablation_report(measured, of_losses), REPORTS / "ablation.md")
 
 
 if __name__ == "__main__":

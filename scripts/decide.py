@@ -23,12 +23,12 @@ from ehrgen.core.files import read_json, write_text
 from ehrgen.core.params import ParamsError, load_yaml, section
 from ehrgen.findings.statistics import pooling
 from ehrgen.findings.statistics.caveats import Runs, blind
-from ehrgen.findings.statistics.comparison import COMPARED, changes, long_table, loss_alone, means
+from ehrgen.findings.statistics.comparison import COMPARED, changes, loss_alone, means
 from ehrgen.findings.statistics.harm import harm_ways
 from ehrgen.findings.statistics.intervals import Estimate
 from ehrgen.findings.statistics.looks import Look, decided, schedule
 from ehrgen.findings.statistics.margins import equivalence_margins
-from ehrgen.findings.statistics.results import FLOOR, by_seed
+from ehrgen.findings.statistics.results import FLOOR, by_seed, long_table
 from ehrgen.findings.statistics.significance import UNDECIDED, Key, Significance, significance
 from ehrgen.findings.text.tables import cell, table
 from ehrgen.learning.endpoints import harmed, primary

@@ -5,7 +5,7 @@
 A table stands between `<!-- table: PATH -->` and `<!-- end -->`. PATH is the ablation.json of a run or of a study, for
 its results, or its findings.json, or several, for how many claims are supported, refuted and undecided there.
 `<!-- table: PATH only: NAME ... -->` has these rows in this order. Between `<!-- summary: PATH -->` and `<!-- end -->`
-stands what the ablation.json shows, in the sentences of its report.
+stands the answer of the ablation.json, as its report gives it.
 """
 
 import json
@@ -19,6 +19,7 @@ from typing import Any
 from ehrgen.core.files import write_text
 from ehrgen.findings.statistics.intervals import Estimate
 from ehrgen.findings.statistics.results import FLOOR
+from ehrgen.findings.text.summary import markdown
 from ehrgen.findings.text.tables import NOTHING, bracketed, cell, table
 from ehrgen.findings.verdicts.claims import REFUTED, SUPPORTED, UNDECIDED
 from ehrgen.metrics.table.suite import VACUOUS
@@ -54,7 +55,7 @@ def filled(text: str, root: Path, folder: Path) -> str:
     def anew(marked: re.Match[str]) -> str:
         reports = {path: json.loads((root / path).read_text(encoding="utf-8")) for path in marked["paths"].split()}
         if marked["kind"] == "summary":
-            written = "".join(f"{content['summary']}\n" for content in reports.values())
+            written = "".join(f"{markdown(content['summary'])}\n" for content in reports.values())
         elif all("claims" in content for content in reports.values()):
             written = verdicts(reports, Path(os.path.relpath(root, folder)))
         else:

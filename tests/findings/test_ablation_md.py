@@ -1,3 +1,7 @@
+from dataclasses import replace
+
+import pytest
+
 from ehrgen.findings.statistics.comparison import Ablation, compare
 from ehrgen.findings.statistics.costs import TrainingCost
 from ehrgen.findings.statistics.intervals import Estimate
@@ -49,27 +53,45 @@ def test_means_with_the_anchors_below():
     assert owners == ["", "base", "worse", "same", "*floor*", "*collapsed*", "*independent_codes*"]
 
 
-def test_primary_endpoints_with_margin_and_outcome():
+def test_primary_endpoints_what_differs_first_then_what_it_would_take():
     whole = text()
-    assert row("coverage =", "\n**worse**\n", whole)[1:3] == ["-0.400 ± 0.025", "± 0.02"]
-    assert row("coverage =", "\n**worse**\n", whole)[-1] == "differs"
-    assert row("coverage =", "\n**same**\n", whole)[-1] == "undecided: about 5 seeds"
-    collapse = whole[whole.index("### All differences") :]
+    which = "cooccur may harm"
+    assert row("worse", "### Differs: 1 of 2", whole)[:4] == ["coverage =", which, "-0.400 ± 0.025", "± 0.02"]
+    assert row("same", "### Undecided, and what it would take: 1 of 2", whole)[-1] == "5"
+    assert whole.index("### Differs") < whole.index("### Undecided") < whole.index("## Metrics")
+    collapse = whole[whole.index("## All differences") :]
     assert row("worse", "coverage", collapse)[0] == "-0.400 ± 0.025 *"
     assert row("*margin*", "coverage", collapse)[0] == "± 0.02"
 
 
 def test_equal_runs_are_no_finding():
     whole = text({"base": RUNS["base"], "same": RUNS["base"]})
-    assert row("coverage =", "\n**same**\n", whole)[1:] == ["+0 ± 0", "± 0.02", "1", "equivalent"]
+    assert row("same", "### No effect that matters: 1 of 1", whole)[2:] == ["+0 ± 0", "± 0.02", "1"]
+
+
+def test_the_answer_comes_first_and_says_what_changed():
+    whole = text()
+    heads = [line for line in whole.splitlines() if line.startswith("## ")]
+    assert heads[:4] == ["## The answer", "## What changed", "## Does it matter", "## What became of each loss"]
+    assert "- **Still open.** 1 of the 2 primary comparisons with `base` are decided." in whole
+
+
+def test_an_r2_is_said_to_be_bounded_where_it_was():
+    apart = {0: Scores({"pair_r2": 0.9}, {}, 3000), 1: Scores({"pair_r2": 0.9}, {}, 3000)}
+    below = {0: Scores({"pair_r2": -9.0}, {}, 3000), 1: Scores({"pair_r2": -8.0}, {}, 3000)}
+    found = compared({"base": apart, "worse": below}, seeds=(0, 1))
+    assert found.differences["worse"]["pair_r2"].mean == pytest.approx(-0.9)
+    assert "An R2 below 0 counts as 0." in text()
+    older = replace(found, differences={"worse": {"pair_r2": Estimate(-9.4, 1.0, 2)}})
+    assert "counts as 0" not in report(older, OBJECTIVES, CHANGED, {}, {})
 
 
 def test_skill_variants_objectives_and_words():
     whole = text()
     assert row("coverage =", "## Skill", whole) == ["0.55", "-1.45", "0.57"]
     assert "- **worse**: loss.age 0.0" in whole and "- **same**: the same configuration" in whole
-    assert row("base lm", "## Objectives", whole) == ["2.5", "1"]
-    assert row("base sex", "## Objectives", whole) == ["0.25", "–"]
+    assert row("base lm", "## What each loss weighs", whole) == ["2.5", "1"]
+    assert row("base sex", "## What each loss weighs", whole) == ["0.25", "–"]
     assert "- sex_violations: vacuous" in whole
     assert row("same", "### Validity", whole)[0] == "vacuous"
     assert row("base", "### Validity", whole)[0] == "–"
@@ -110,7 +132,7 @@ def test_verdicts_count_seeds_that_disagree_and_costs_are_per_step():
         "worse": TrainingCost(Estimate.of([30.0]), None, None),
     }
     whole = report(compared(), OBJECTIVES, CHANGED, verdicts | {"worse": {}}, costs)
-    assert row("base", "## Verdicts", whole) == ["healthy", "leaky (2 of 3)"]
-    assert row("worse", "## Verdicts", whole) == ["–", "–"]
+    assert row("base", "## What became of each loss", whole) == ["healthy", "leaky (2 of 3)"]
+    assert row("worse", "## What became of each loss", whole) == ["–", "–"]
     assert row("base", "## Cost", whole) == ["21 ± 13", "50 ± 0", "1 ± 0"]
     assert row("worse", "## Cost", whole) == ["30", "–", "–"]

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,8 +12,9 @@ from ehrgen.findings.statistics.comparison import Ablation, compare
 from ehrgen.findings.statistics.costs import costs
 from ehrgen.findings.statistics.history import mean_of_final_epochs
 from ehrgen.findings.statistics.results import Results
-from ehrgen.findings.text import ablation_md, findings_md
-from ehrgen.findings.text.summary import summary
+from ehrgen.findings.text.committed import ablation_report, findings_report
+from ehrgen.findings.text.committed import content as committed_content
+from ehrgen.findings.text.findings_md import content
 from ehrgen.findings.verdicts.claims import judge
 from ehrgen.findings.verdicts.loss_analysis import ANALYSIS, EXPECTED
 from ehrgen.findings.verdicts.losses import verdicts
@@ -77,16 +79,21 @@ def ablation(found: Results) -> Ablation:
     return compare(found.runs, found.anchors, resolution, endpoints, list(EFFECTS), SEEDS, "multitask")
 
 
-def test_ablation_md(found: Results):
+def measured(found: Results) -> dict[str, Any]:
+    """reports/ablation.json."""
     objectives = {variant: mean_of_final_epochs(by_seed.values()) for variant, by_seed in found.histories.items()}
-    cost = costs(found.manifests, "multitask")
-    text = ablation_md.report(ablation(found), objectives, CHANGED, verdicts(found.traces), cost)
-    assert_golden(text, GOLDEN / "ablation.md")
+    return committed_content(
+        ablation(found), objectives, CHANGED, verdicts(found.traces), costs(found.manifests, "multitask")
+    )
+
+
+def test_ablation_md(found: Results):
+    assert_golden(ablation_report(measured(found), verdicts(found.traces)), GOLDEN / "ablation.md")
 
 
 def test_findings_md(found: Results):
     analysis, expected = ([judge(claim, found) for claim in claims] for claims in (ANALYSIS, EXPECTED))
-    assert_golden(findings_md.report(verdicts(found.traces), analysis, expected), GOLDEN / "findings.md")
+    assert_golden(findings_report(content(verdicts(found.traces), analysis, expected)), GOLDEN / "findings.md")
 
 
 def test_review_comment():
@@ -103,7 +110,6 @@ def test_review_comment():
 
 def test_text_of_the_page(found: Results):
     shown = sources("multitask", "replica")
-    measured = {**ablation(found).content(), "summary": summary(ablation(found))}
-    html = page(replace(shown, ablation={**shown.ablation, **measured}))
+    html = page(replace(shown, ablation={**measured(found), "objectives": shown.ablation["objectives"]}))
     text = "\n".join(part for part in Reading(html).parts if part.strip())
     assert_golden(text + "\n", GOLDEN / "report.txt")

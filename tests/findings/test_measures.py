@@ -64,3 +64,24 @@ def test_objectives_that_are_absent_or_not_measured():
         FromHistory("accuracy", "sex", "a").values(bare)
     with pytest.raises(NoEvidenceError, match="no manifest of a"):
         HeadParameters("a").values(replace(BOTH, manifests={}))
+
+
+def test_a_difference_from_the_reference_has_the_interval_of_the_ablation():
+    rows = {"a": (0.5, 0.7, 0.9), "b": (0.5, 0.52, 0.51), "c": (0.61, 0.6, 0.62)}
+    runs = {name: {seed: scores(coverage=value) for seed, value in enumerate(row)} for name, row in rows.items()}
+    of_reference = Difference("coverage", "a", "b")
+    declared = replace(results("a", "b", "c"), runs=runs, reference="b", alike=("a", "c"))
+    alone = replace(declared, reference="")
+    pooled, own = estimate(of_reference, declared), estimate(of_reference, alone)
+    assert pooled.mean == own.mean == pytest.approx(0.19)
+    assert (pooled.pooled_freedom, own.pooled_freedom) == (4, None)
+    assert pooled == declared.differences["a", "coverage"]
+    assert estimate(Difference("coverage", "a", "c"), declared).pooled_freedom is None
+    with pytest.raises(NoEvidenceError, match="not run: z"):
+        estimate(Difference("coverage", "z", "b"), declared)
+
+
+def test_an_r2_below_0_counts_as_0_in_a_difference():
+    runs = {"a": {0: scores(pair_r2=-9.0)}, "b": {0: scores(pair_r2=0.5)}}
+    found = replace(results("a", "b"), runs=runs)
+    assert estimate(Difference("pair_r2", "a", "b"), found).mean == -0.5

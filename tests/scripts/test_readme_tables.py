@@ -38,10 +38,10 @@ def test_tables_by_hand(tmp_path: Path):
 
 
 def test_a_summary_is_that_of_the_report(tmp_path: Path):
-    (tmp_path / "run.json").write_text(json.dumps(CONTENT | {"summary": "Of 4 comparisons, 3 are decided."}))
+    (tmp_path / "run.json").write_text(json.dumps(CONTENT | {"summary": [{"head": "In short", "text": "Nothing."}]}))
     text = "<!-- summary: run.json -->\nold\n<!-- end -->\n<!-- table: run.json -->\n<!-- end -->\n"
     lines = filled(text, tmp_path, tmp_path).splitlines()
-    assert lines[:3] == ["<!-- summary: run.json -->", "Of 4 comparisons, 3 are decided.", "<!-- end -->"]
+    assert lines[:3] == ["<!-- summary: run.json -->", "- **In short.** Nothing.", "<!-- end -->"]
     assert len(lines) > 9, "the table is written as well"
 
 

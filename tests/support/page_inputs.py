@@ -5,8 +5,8 @@ from typing import Any
 from ehrgen.findings.page.inputs import Sources
 from ehrgen.findings.statistics.comparison import compare
 from ehrgen.findings.statistics.history import FINAL_COLUMNS
+from ehrgen.findings.text import committed
 from ehrgen.findings.text.findings_md import content
-from ehrgen.findings.text.summary import summary
 from ehrgen.findings.verdicts.claims import judge
 from ehrgen.findings.verdicts.loss_analysis import ANALYSIS, EXPECTED
 from ehrgen.findings.verdicts.losses import diagnose
@@ -84,14 +84,15 @@ def sources(*variants: str, **changed: Any) -> Sources:
     judged = [[judge(claim, found) for claim in claims] for claims in (ANALYSIS, EXPECTED)]
     endpoints = {name: primary({"loss.cooccur": 0}) for name in names[1:]}
     ablation = compare(found.runs, anchors, RESOLUTION, endpoints, names, SEEDS, names[0])
+    changes = {name: {"loss.cooccur_form": "observed"} for name in names[1:]}
     parts = {
-        "ablation": {**ablation.content(), "objectives": objectives, "summary": summary(ablation)},
+        "ablation": committed.content(ablation, objectives, changes, verdicts, {}),
         "findings": content(verdicts, *judged),
         "quality": {"source": "simulated", "cohort": {"patients": 12000}},
         "traces": found.traces,
         "manifests": {name: dict.fromkeys(SEEDS, MANIFEST) for name in names},
         "portraits": {name: {0: PORTRAIT} for name in names},
         "floor": PORTRAIT,
-        "changes": {name: {"loss.cooccur_form": "observed"} for name in names[1:]},
+        "changes": changes,
     }
     return Sources(**(parts | changed))

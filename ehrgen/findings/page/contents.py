@@ -27,6 +27,11 @@ class Difference(Estimated):
     endpoint_of: list[str] | None = None
 
 
+class Point(Record):
+    head: str
+    text: str
+
+
 class Comparison(Record):
     """reports/ablation.json."""
 
@@ -39,7 +44,7 @@ class Comparison(Record):
     objectives: dict[str, dict[str, dict[str, float]]]
     vacuous: dict[str, list[str]]
     remarks: list[str]
-    summary: str
+    summary: list[Point]
 
     @model_validator(mode="after")
     def _of_the_reference(self) -> Self:

@@ -1,7 +1,7 @@
 """The parts of the page, from the one-minute view down to a single variant and the run."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from ehrgen.findings.page import curves, heatmaps, overview, patients, trainings, verdicts
@@ -32,7 +32,7 @@ def glance(sources: Sources) -> Markup:
     """What differs from the reference, every verdict, and the tallies of the claims."""
     faults = verdicts.faults(sources.findings["objectives"], sources.ablation["reference"])
     return joined(
-        el("p", sources.ablation["summary"]),
+        answer(sources.ablation["summary"]),
         el("ul", *(faults or [el("li", "No objective of any variant shows a fault.")]), class_="faults"),
         figure(verdicts.matrix(sources.findings["objectives"], sources.variants, sources.objectives), "matrix"),
         el("h3", "Sentences of the loss analysis, judged by these runs"),
@@ -40,6 +40,20 @@ def glance(sources: Sources) -> Markup:
         el("h3", EXPECTED),
         verdicts.tally(sources.findings["expectations"]),
     )
+
+
+def answer(points: Sequence[Mapping[str, str]]) -> Markup:
+    """What the run shows, a point an item; names in backticks as code."""
+    return el(
+        "ul",
+        *(el("li", el("strong", f"{point['head']}."), " ", _coded(point["text"])) for point in points),
+        class_="answer",
+    )
+
+
+def _coded(text: str) -> Markup:
+    parts = text.split("`")
+    return joined(*(el("code", part) if at % 2 else part for at, part in enumerate(parts)))
 
 
 def weights(sources: Sources) -> Markup:

@@ -4,7 +4,7 @@ All of it is computed on one long table, (variant, metric) -> seed -> value, and
 Numbers only: `intervals` knows uncertainty, `caveats` the words for what has no number, `text` writes.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -13,7 +13,7 @@ from ehrgen.findings.statistics.caveats import Runs, blind, missing, not_judged,
 from ehrgen.findings.statistics.harm import harm_ways
 from ehrgen.findings.statistics.intervals import Estimate
 from ehrgen.findings.statistics.margins import INDEPENDENT, equivalence_margins
-from ehrgen.findings.statistics.results import FLOOR
+from ehrgen.findings.statistics.results import FLOOR, long_table
 from ehrgen.findings.statistics.sampling_noise import Noise, sampling_noise
 from ehrgen.findings.statistics.significance import Key, Significance, significance
 from ehrgen.metrics.table.scores import Scores, rounded
@@ -83,6 +83,9 @@ class Ablation:
             },
             "skill": {variant: _rounded(values) for variant, values in self.skill.items()},
             "anchors": {anchor: _rounded(values) for anchor, values in self.anchors.items()},
+            "endpoints": {
+                variant: {name: list(why) for name, why in row.items()} for variant, row in self.endpoints.items()
+            },
             "equivalence_margins": _rounded(self.margins),
             "resolution": _rounded(self.resolution),
             "noise": {metric: one.content() for metric, one in self.noise.items()},
@@ -153,17 +156,6 @@ def compare(
         vacuous={owner: names for owner, of_owner in scores_of.items() if (names := vacuous_everywhere(of_owner))},
         remarks=[*of_sizes, *unfit.values(), *not_judged(runs, anchors)],
     )
-
-
-def long_table(runs: Runs, metrics: Iterable[str]) -> dict[Key, dict[int, float]]:
-    """(variant, metric) -> seed -> value, for these metrics, where any seed has one."""
-    table: dict[Key, dict[int, float]] = {}
-    for metric in metrics:
-        for variant, by_seed in runs.items():
-            for seed, scores in sorted(by_seed.items()):
-                if metric in scores.metrics:
-                    table.setdefault((variant, metric), {})[seed] = scores.metrics[metric]
-    return table
 
 
 def judged_of(
@@ -254,17 +246,7 @@ def _without(unfit: Collection[str], values: Mapping[str, float]) -> dict[str, f
 
 
 def _written(table: Mapping[str, Mapping[str, Estimate]]) -> dict[str, dict[str, dict[str, float]]]:
-    return {variant: {name: _parts(estimate) for name, estimate in row.items()} for variant, row in table.items()}
-
-
-def _parts(estimate: Estimate) -> dict[str, float]:
-    parts: dict[str, float] = {"mean": estimate.mean, "seeds": estimate.seeds}
-    if estimate.pooled_freedom is not None:
-        parts["degrees_of_freedom"] = estimate.pooled_freedom
-    if estimate.half_width is not None:
-        low, high = estimate.mean - estimate.half_width, estimate.mean + estimate.half_width
-        parts |= {"low": low, "high": high, "half_width": estimate.half_width}
-    return _rounded(parts)
+    return {variant: {name: estimate.content() for name, estimate in row.items()} for variant, row in table.items()}
 
 
 def _rounded(values: Mapping[str, float]) -> dict[str, float]:

@@ -14,6 +14,8 @@ from statistics import fmean, stdev
 
 from scipy.special import stdtr, stdtrit
 
+from ehrgen.metrics.table.scores import rounded
+
 LEVEL = 0.95
 
 
@@ -45,6 +47,27 @@ class Estimate:
             return cls(float(values[0]), None, 1)
         half = t_quantile(len(values) - 1) * stdev(values) / math.sqrt(len(values))
         return cls(fmean(values), half, len(values))
+
+    @classmethod
+    def read(cls, content: Mapping[str, float]) -> "Estimate":
+        """What `content` wrote."""
+        freedom = content.get("degrees_of_freedom")
+        return cls(
+            content["mean"],
+            content.get("half_width"),
+            int(content["seeds"]),
+            None if freedom is None else int(freedom),
+        )
+
+    def content(self) -> dict[str, float]:
+        """What JSON holds: mean, seeds, and the interval where there is one."""
+        parts: dict[str, float] = {"mean": self.mean, "seeds": self.seeds}
+        if self.pooled_freedom is not None:
+            parts["degrees_of_freedom"] = self.pooled_freedom
+        if self.half_width is not None:
+            low, high = self.mean - self.half_width, self.mean + self.half_width
+            parts |= {"low": low, "high": high, "half_width": self.half_width}
+        return {name: rounded(value) for name, value in parts.items()}
 
     @property
     def freedom(self) -> int:

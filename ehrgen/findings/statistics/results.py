@@ -1,14 +1,17 @@
 """Everything the pipeline found about some variants, by variant and seed."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
+from ehrgen.findings.statistics import pooling
 from ehrgen.findings.statistics.costs import Manifests, load_manifest
 from ehrgen.findings.statistics.history import History, HistoryError, Traces
+from ehrgen.findings.statistics.intervals import Estimate
 from ehrgen.metrics.table.scores import Scores
+from ehrgen.metrics.table.suite import METRICS
 from ehrgen.variants import AblationSettings
 
 FLOOR = "floor"
@@ -28,16 +31,31 @@ class Results:
         histories: The training, epoch by epoch.
         manifests: Parameters and seconds of the training.
         anchors: Metrics of reference generators; `floor` is real patients.
+        reference: The variant that the others are compared with; empty if none is.
+        alike: Variants that differ from it in their loss alone: they share one estimate of the chance.
     """
 
     runs: Mapping[str, Mapping[int, Scores]]
     histories: Mapping[str, Mapping[int, History]]
     manifests: Manifests
     anchors: Mapping[str, Scores]
+    reference: str = ""
+    alike: Collection[str] = ()
 
     @classmethod
-    def read(cls, ablation: AblationSettings, runs: Path, history: Path, manifests: Path, anchors: Path) -> "Results":
+    def read(
+        cls,
+        ablation: AblationSettings,
+        runs: Path,
+        history: Path,
+        manifests: Path,
+        anchors: Path,
+        alike: Collection[str] = (),
+    ) -> "Results":
         """What there is of these variants and seeds in these folders; each file is read once.
+
+        Args:
+            alike: Variants that differ from the reference in their loss alone.
 
         Raises:
             ScoresError, HistoryError, FileError: If one is not whole; the message names it.
@@ -48,12 +66,19 @@ class Results:
             histories=histories,
             manifests=of_trainings,
             anchors={path.stem: Scores.load(path) for path in sorted(anchors.glob("*.json"))},
+            reference=ablation.reference,
+            alike=alike,
         )
 
     @cached_property
     def traces(self) -> dict[str, dict[int, Traces]]:
         """Variant -> seed -> every objective through the training."""
         return traces_of(self.histories)
+
+    @cached_property
+    def differences(self) -> dict[tuple[str, str], Estimate]:
+        """(variant, metric) -> difference from the reference, with the interval that every report shows of it."""
+        return pooling.differences(pooling.bounded(long_table(self.runs, METRICS)), self.reference, self.alike)
 
     def need(self, *variants: str) -> None:
         """Raise NoEvidenceError naming those of these variants that have no result of any kind."""
@@ -84,6 +109,19 @@ class Results:
         if value is None:
             raise NoEvidenceError(f"{name}: no floor to compare with")
         return value
+
+
+def long_table(
+    runs: Mapping[str, Mapping[int, Scores]], metrics: Iterable[str]
+) -> dict[tuple[str, str], dict[int, float]]:
+    """(variant, metric) -> seed -> value, for these metrics, where any seed has one."""
+    table: dict[tuple[str, str], dict[int, float]] = {}
+    for metric in metrics:
+        for variant, by_seed in runs.items():
+            for seed, scores in sorted(by_seed.items()):
+                if metric in scores.metrics:
+                    table.setdefault((variant, metric), {})[seed] = scores.metrics[metric]
+    return table
 
 
 def traces_of(histories: Mapping[str, Mapping[int, History]]) -> dict[str, dict[int, Traces]]:

@@ -8,6 +8,7 @@ trainings tell. The same holds of a difference between two models of one seed, w
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from statistics import fmean, variance
+from typing import Any
 
 from ehrgen.metrics.table.scores import Scores, rounded
 
@@ -39,6 +40,11 @@ class Noise:
         """What JSON holds."""
         numbers = {name: rounded(getattr(self, name)) for name in ("over_samples", "over_seeds", "share")}
         return {"samples": self.samples, **numbers, "mostly_sampling": self.mostly_sampling}
+
+    @classmethod
+    def read(cls, content: Mapping[str, Any]) -> "Noise":
+        """What `content` wrote."""
+        return cls(*(content[name] for name in ("samples", "over_samples", "over_seeds", "share")))
 
 
 def sampling_noise(

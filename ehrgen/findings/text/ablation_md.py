@@ -1,4 +1,4 @@
-"""reports/ablation.md: metrics and differences a table a family, then verdicts, what each loss weighs, and cost."""
+"""reports/ablation.md: the answer, what changed, whether it matters, what is undecided; then every table."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -8,52 +8,85 @@ from ehrgen.findings.statistics.costs import TrainingCost
 from ehrgen.findings.statistics.history import FINAL_COLUMNS
 from ehrgen.findings.statistics.intervals import Estimate
 from ehrgen.findings.statistics.margins import INDEPENDENT, OF_GAP, OF_VALUE, RATE
-from ehrgen.findings.statistics.power import POWER
+from ehrgen.findings.statistics.power import MOST_SEEDS, POWER
 from ehrgen.findings.statistics.results import FLOOR
 from ehrgen.findings.statistics.sampling_noise import MOSTLY
-from ehrgen.findings.statistics.significance import EXPLORATORY, PRIMARY, UNDECIDED, Significance
-from ehrgen.findings.text.summary import summary
-from ehrgen.findings.text.tables import ARROWS, NOTHING, about, bracketed, cell, percent, sign, table
-from ehrgen.findings.verdicts.losses import Verdicts, shared_by
+from ehrgen.findings.statistics.significance import (
+    DIFFERS,
+    EQUIVALENT,
+    EXPLORATORY,
+    NO_HARM,
+    PRIMARY,
+    SLIGHT,
+    UNDECIDED,
+    Significance,
+)
+from ehrgen.findings.text.summary import markdown, summary
+from ehrgen.findings.text.tables import ARROWS, NOTHING, bracketed, cell, percent, sign, table
+from ehrgen.findings.verdicts.losses import MEANINGS, Verdicts, shared_by
 from ehrgen.metrics.table.suite import FAMILIES, HEADLINE, METRICS, VACUOUS
 
+OPENING = "What each variant changes, whether that matters, what is still undecided, and then every number."
 LEGEND = f"""\
-Mean over training seeds, of each the mean over its samples, ± half-width of the 95 % t interval over seeds. ↑ higher is
-better, ↓ lower is better, = as in real patients is best. *floor* is held-out real patients against other held-out real
-patients, in brackets its standard error over samples of patients, the resolution of the instrument; the rows below it
-are reference generators. {NOTHING} is not judged, see the end; a rate is {VACUOUS} where no code carries a rule. All
-metrics are in reports/ablation.json."""
+A value is the mean over training seeds; the value of a seed is the mean over its samples. After ± stands half of the
+95 % t interval over seeds. ↑ higher is better, ↓ lower is better, = as in real patients is best. All metrics are in
+ablation.json.
+
+Rows in italics are for comparison. *{FLOOR}* is held-out real patients against other held-out real patients; its
+standard error over samples of patients is in brackets, and says how finely a metric can tell. The rows below it are
+reference generators. {NOTHING} is not judged, for a reason given at the end. A rate is {VACUOUS} where no code has a
+rule."""
 PRIMARY_WORDS = f"""\
-What each variant is judged by, declared with the objectives it changes and for every run alike
-(ehrgen/learning/endpoints.py): what an objective moves, and what it may harm. Paired by seed, ± half-width of the 95 %
-t interval over training seeds, its spread estimated from all variants that differ in the loss alone, or else from the
-two compared; p is Holm-corrected over the endpoints of the variant. An R2 below 0 counts as 0. *differs*: p of at most
-5 %. *equivalent*: the 90 % interval lies within the equivalence *margin*, {percent(OF_GAP)} of the gap between
-independent codes and real patients and at least {percent(OF_VALUE)} of what real patients have; of rates,
-{percent(RATE)} of the patients. *slight*: both. *no harm*: of an endpoint that may be harmed, the one-sided 95 %
-interval excludes harm beyond the margin, in whichever variant has more of the objective. Of the undecided it is said
-how many seeds would decide with a power of {percent(POWER)}, were mean and spread as they are."""
+Each loss declares beforehand what it is meant to move and what it may harm. These are the primary endpoints of every
+variant that changes the loss. Nothing else is a result; all other differences are leads.
+
+A difference is the variant minus `{{reference}}`, seed by seed, with its 95 % t interval.
+{{rules}}p is corrected for the number of endpoints of the variant (Holm). The margin is the smallest difference that
+matters: {percent(OF_GAP)} of the gap between independent codes and real patients, but at least {percent(OF_VALUE)}
+of what real patients have; for rates, {percent(RATE)} of the patients. More: docs/verdicts.md."""
+BOUNDED = "An R2 below 0 counts as 0."
+POOLED = "Variants that differ in the loss alone share one estimate of chance."
+GROUPS = {  # head -> what it says, and the outcomes in it
+    "Differs": ("p is at most 5 %.", (DIFFERS,)),
+    "Differs by too little to matter": (
+        "p is at most 5 %, and the 90 % interval lies within the margin.",
+        (SLIGHT,),
+    ),
+    "No effect that matters": (
+        "The 90 % interval lies within the margin. *No harm*: the endpoint may be harmed, and the one-sided 95 % "
+        "interval rules out harm beyond the margin.",
+        (EQUIVALENT, NO_HARM),
+    ),
+    "Undecided, and what it would take": (
+        'This is not "no effect". The last column says how many seeds would decide it with a power of '
+        f"{percent(POWER)}, if mean and spread stay as they are. For metrics marked †, more samples of each model help "
+        "more than seeds.",
+        (UNDECIDED,),
+    ),
+}
 DIFFERENCES = """\
-° differs among the exploratory: of all so marked, 5 % are expected to be chance (false discovery rate over the
-differences of all variants in all metrics that are no endpoint of theirs). A lead, to be tested with new seeds. * and ≈
-are the primary ones above, differing and within the margin; ≈ is of each by itself, not corrected."""
+All metrics of the tables above. * differs and is primary. ° differs and is exploratory: a lead, to be tested with new
+seeds. Of all that are marked °, 5 % are expected to be chance (false discovery rate). ≈ lies within the margin."""
 NOISE = f"""\
-Standard deviation of a value over the samples of one model, and over the trainings of a variant beyond what its samples
-add. *share*: of the variance of a difference, how much is sampling; above {percent(MOSTLY)} the interval is narrowed by
-more samples of each model (`sampling.samples`) rather than by more seeds, and the metric is marked †."""
+How much a value moves when other patients are drawn from the same model (*samples*), and when the model is trained
+again (*seeds*), as standard deviations. *share* is how much of the variance of a difference comes from sampling. Above
+{percent(MOSTLY)} the metric is marked †: more samples of each model (`sampling.samples`) narrow its interval more than
+more seeds do."""
 SKILL = """\
-0 is independent codes, 1 is real patients: (score - independent) / (floor - independent), counted on both
-sides of the floor where = is best. Where the two anchors nearly agree the metric tells little apart, and its
-skill is large either way."""
+0 is independent codes, 1 is real patients. Where the two nearly agree the metric tells little apart, and skill is large
+in either direction. Where = is best, both sides of real patients count alike."""
 OBJECTIVES = """\
-Last epoch, mean over seeds: *share* is of the weighted loss; *grad_norm* is the norm of the objective's own
-gradient on the shared parameters, *grad_share* its share once weighted. At 0 it teaches the model nothing."""
+Last epoch, mean over seeds. *share* is of the weighted loss. *grad_norm* is the norm of the gradient of this loss alone
+on the shared parameters; *grad_share* is its share once weighted. A loss with a gradient of 0 teaches nothing."""
 
 VERDICTS = """\
-Why each loss moved the model or not; seeds that disagree are counted. Evidence and claims: reports/findings.md."""
+What became of each loss in training. In brackets: how many seeds agree, where not all do. The evidence is in
+findings.md.
+
+{meanings}"""
 COSTS = """\
-Wall time of the trainings, on a machine that may have done other work beside them; the ratio to the reference is of
-CPU time, paired by seed."""
+Wall time of the trainings, on a machine that may have done other work beside them. The ratio to the reference is of
+CPU time, seed by seed."""
 
 Objectives = Mapping[str, Mapping[str, Mapping[str, float]]]
 
@@ -65,27 +98,29 @@ def report(
     verdicts: Verdicts,
     costs: Mapping[str, TrainingCost],
 ) -> str:
-    """The whole of reports/ablation.md."""
+    """The whole of reports/ablation.md, in the order in which a reviewer asks."""
     sizes = " or ".join(f"{n:,}" for n in ablation.patients)
+    points = [point.content() for point in summary(ablation, changed, verdicts, objectives)]
     parts = [
         "# Ablation",
-        f"Each number compares {sizes} synthetic patients with as many held-out real ones.",
-        summary(ablation),
+        f"{OPENING}\nEach number compares {sizes} synthetic patients with as many held-out real ones.",
+        "## The answer",
+        markdown(points),
+        "## What changed",
         _variants(ablation, changed),
+        *_primary(ablation),
+        "## What became of each loss",
+        *_verdicts(verdicts),
         "## Metrics",
         LEGEND,
         *_metrics(ablation),
-        f"## Differences from {ablation.reference}",
-        *_primary(ablation),
+        f"## All differences from {ablation.reference}",
         *_differences(ablation),
         *_noise(ablation),
         "## Skill",
         SKILL,
         _skill(ablation),
-        "## Verdicts",
-        VERDICTS,
-        _verdicts(verdicts),
-        "## Objectives",
+        "## What each loss weighs",
         OBJECTIVES,
         _objectives(objectives),
         "## Cost",
@@ -144,25 +179,49 @@ def _metrics(ablation: Ablation) -> list[str]:
 
 
 def _primary(ablation: Ablation) -> list[str]:
-    """A table a variant: its endpoints, why they are, and what came out."""
+    """A table an outcome, what differs first: endpoints, why they are, and how large the difference is."""
+    judged = [
+        (variant, name, one)
+        for variant, row in ablation.significance.items()
+        for name, one in row.items()
+        if one.family == PRIMARY
+    ]
+    if not judged:
+        return []
     parts = []
-    for variant, row in ablation.significance.items():
+    for head, (words, outcomes) in GROUPS.items():
         rows = [
             [
+                variant,
                 f"{_title(name)}{_dagger(ablation, name)}",
                 ", ".join(ablation.endpoints[variant][name]),
                 cell(ablation.differences[variant][name], signed=True),
                 _margin(ablation.margins.get(name)).strip(),
-                f"{judged.p:.2g}",
-                f"{judged.outcome}: {about(judged.seeds)}" if judged.outcome == UNDECIDED else judged.outcome,
+                _seeds(one) if one.outcome == UNDECIDED else f"{one.p:.2g}",
             ]
-            for name, judged in row.items()
-            if judged.family == PRIMARY
+            for variant, name, one in judged
+            if one.outcome in outcomes
         ]
+        last = "seeds" if UNDECIDED in outcomes else "p"
         if rows:
-            header = ["endpoint", "which", "difference", "margin", "p", "outcome"]
-            parts += [f"**{variant}**", table(header, rows)]
-    return ["### Primary endpoints", PRIMARY_WORDS, *parts] if parts else []
+            shown = table(["variant", "endpoint", "which", "difference", "margin", last], rows)
+            parts += [f"### {head}: {len(rows)} of {len(judged)}", words, shown]
+    pooled = any(one.pooled_freedom is not None for row in ablation.differences.values() for one in row.values())
+    rules = [POOLED] * pooled + [BOUNDED] * _bounded(ablation)
+    said = PRIMARY_WORDS.format(reference=ablation.reference, rules="".join(f"{rule}\n" for rule in rules))
+    return ["## Does it matter", said, *parts]
+
+
+def _bounded(ablation: Ablation) -> bool:
+    """Whether an R2 below 0 counted as 0, as it did not in runs before that rule: then no two differ by more than 1."""
+    differences = [
+        one for row in ablation.differences.values() for name, one in row.items() if METRICS[name].unit == "R2"
+    ]
+    return all(abs(one.mean) <= 1 for one in differences)
+
+
+def _seeds(judged: Significance) -> str:
+    return str(judged.seeds) if judged.seeds else f"> {MOST_SEEDS}"
 
 
 def _differences(ablation: Ablation) -> list[str]:
@@ -170,7 +229,7 @@ def _differences(ablation: Ablation) -> list[str]:
         return ["Nothing to compare: there is one variant, or the reference has no result."]
     parts = ["Paired by seed. No intervals: they need two seeds that both variants have."]
     if any(ablation.significance.values()):
-        parts = ["### All differences", DIFFERENCES, _counted(ablation)]
+        parts = [DIFFERENCES, _counted(ablation)]
     compared = [name for name in _shown(ablation) if not name.endswith("_half_width")]
     for family in FAMILIES:
         if names := _of_family(family, compared):
@@ -244,10 +303,12 @@ def _objectives(objectives: Objectives) -> str:
     return table(["variant and objective", *present], cells)
 
 
-def _verdicts(verdicts: Verdicts) -> str:
+def _verdicts(verdicts: Verdicts) -> list[str]:
     objectives = dict.fromkeys(name for of_variant in verdicts.values() for name in of_variant)
     if not objectives:
-        return "No history of training was found."
+        return ["No history of training was found."]
+    used = {verdict.name for of_variant in verdicts.values() for verdict in of_variant.values()}
+    meanings = "\n".join(f"- *{name}*: {meaning}" for name, meaning in MEANINGS.items() if name in used)
     rows = [
         [
             variant,
@@ -260,7 +321,7 @@ def _verdicts(verdicts: Verdicts) -> str:
         ]
         for variant, of_variant in verdicts.items()
     ]
-    return table(["", *objectives], rows)
+    return [VERDICTS.format(meanings=meanings), table(["", *objectives], rows)]
 
 
 def _costs(costs: Mapping[str, TrainingCost]) -> str:

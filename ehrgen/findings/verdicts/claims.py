@@ -10,6 +10,7 @@ from statistics import fmean
 from typing import Any
 
 from ehrgen.findings.statistics.intervals import Estimate
+from ehrgen.findings.statistics.pooling import bounded
 from ehrgen.findings.statistics.power import seeds_to_decide_range
 from ehrgen.findings.statistics.results import NoEvidenceError, Results
 from ehrgen.findings.verdicts.measures import Difference, Measure, estimate
@@ -119,6 +120,8 @@ class Judged:
         }
         if self.effect:
             content |= {"mean": rounded(self.effect.mean), "seeds": self.effect.seeds}
+            if self.effect.pooled_freedom is not None:
+                content["degrees_of_freedom"] = self.effect.pooled_freedom
             if self.effect.half_width is not None:
                 content["half_width"] = rounded(self.effect.half_width)
         for name, end in zip(("supported_from", "supported_to"), self.limits or (), strict=False):
@@ -163,7 +166,8 @@ def _gap(measure: Measure, results: Results) -> float:
     """Real patients minus the variant that a difference starts from."""
     if not isinstance(measure, Difference):
         raise TypeError(f"{measure}: only a difference between variants has a gap to close")
-    start = fmean(results.metric(measure.against, measure.metric).values())
+    key = (measure.against, measure.metric)
+    start = fmean(bounded({key: results.metric(*key)})[key].values())
     if (gap := results.floor(measure.metric) - start) == 0:
         raise NoEvidenceError(f"{measure.metric}: {measure.against} is where real patients are; there is no gap")
     return gap

@@ -81,6 +81,11 @@ class Verdict:
             "not_checked": list(self.unchecked),
         }
 
+    @classmethod
+    def read(cls, content: Mapping[str, Any]) -> "Verdict":
+        """What `content` wrote."""
+        return cls(content["verdict"], content["seeds"], content["evidence"], tuple(content["not_checked"]))
+
 
 def shared_by(name: str, votes: Mapping[str, int]) -> str:
     """How many seeds have the verdict, empty if all do.

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from ehrgen.findings.statistics.costs import cpu_ratio
 from ehrgen.findings.statistics.intervals import Estimate
+from ehrgen.findings.statistics.pooling import bounded
 from ehrgen.findings.statistics.results import NoEvidenceError, Results
 from ehrgen.findings.verdicts.history_quantities import QUANTITIES
 
@@ -24,7 +25,7 @@ class Level:
 
 @dataclass(frozen=True)
 class Difference:
-    """A metric of one variant minus that of another, seed by seed: what the change does."""
+    """A metric of one variant minus that of another, seed by seed: what the change does. An R2 below 0 counts as 0."""
 
     metric: str
     variant: str
@@ -35,7 +36,10 @@ class Difference:
 
     def values(self, results: Results) -> dict[int, float]:
         results.need(self.variant, self.against)
-        ours, theirs = (results.metric(name, self.metric) for name in (self.variant, self.against))
+        rows = bounded(
+            {(name, self.metric): results.metric(name, self.metric) for name in (self.variant, self.against)}
+        )
+        ours, theirs = rows[self.variant, self.metric], rows[self.against, self.metric]
         if not (common := ours.keys() & theirs.keys()):
             raise NoEvidenceError(f"{self.metric}: no seed in which both variants have a value")
         return {seed: ours[seed] - theirs[seed] for seed in sorted(common)}
@@ -110,9 +114,12 @@ Measure = Level | Difference | FromHistory | HeadParameters | ExtraTime
 
 
 def estimate(measure: Measure, results: Results) -> Estimate:
-    """Mean over seeds of a measure, with its interval.
+    """Mean over seeds of a measure, with its interval: of a difference from the reference, that of the ablation.
 
     Raises:
         NoEvidenceError: If no seed has a value.
     """
-    return Estimate.of(list(measure.values(results).values()))
+    values = measure.values(results)
+    if isinstance(measure, Difference) and measure.against == results.reference:
+        return results.differences[measure.variant, measure.metric]
+    return Estimate.of(list(values.values()))

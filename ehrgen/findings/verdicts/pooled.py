@@ -99,13 +99,14 @@ def _over(chosen: Sequence[Evidence], everybody: Sequence[Evidence], effect: Est
 
 def evidence(claim: Claim, run: str, cohort: str, entry: Mapping[str, Any]) -> Evidence:
     """What a run's findings.json says of a claim, in units of the range where that depends on the cohort."""
-    effect = Estimate(entry["mean"], entry.get("half_width"), entry["seeds"])
+    freedom = entry.get("degrees_of_freedom")
+    effect = Estimate(entry["mean"], entry.get("half_width"), entry["seeds"], freedom)
     limits = entry.get("supported_from", -math.inf), entry.get("supported_to", math.inf)
     if isinstance(claim.support, Between):
         return Evidence(run, cohort, effect, limits)
     edge, way = (limits[0], 1) if math.isinf(limits[1]) else (limits[1], -1)
     half = None if effect.half_width is None else effect.half_width / abs(edge)
-    scaled = Estimate(way * effect.mean / abs(edge), half, effect.seeds)
+    scaled = Estimate(way * effect.mean / abs(edge), half, effect.seeds, freedom)
     return Evidence(run, cohort, scaled, (math.copysign(1, way * edge), math.inf))
 
 

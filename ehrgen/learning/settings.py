@@ -148,6 +148,7 @@ class TrainSettings(Settings):
     code_prior: float | None = Field(gt=0)
     category_prior: float | None = Field(gt=0)
     table_rate: float = Field(gt=0)
+    logit_adjustment: bool
     clip: float = Field(gt=0)
     order: Literal["position", "frequency", "shuffled"]
     mask_repeats: bool

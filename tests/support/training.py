@@ -81,6 +81,7 @@ TRAIN = {
     "code_prior": 0.3,
     "category_prior": 0.3,
     "table_rate": 1.0,
+    "logit_adjustment": True,
     "clip": 1.0,
     "order": "shuffled",
     "mask_repeats": True,

@@ -104,6 +104,13 @@ class Siblings:
     """Where the symbols of each position begin."""
     barred: Bool[Tensor, " R"]
 
+    def log_sum(self, logits: Float[Tensor, " R"]) -> tuple[Float[Tensor, " N"], Float[Tensor, " N"]]:
+        """Of each position the largest logit, and the log of the sum of exp(logits) with that taken off."""
+        top = logits.new_full((len(self.start),), FORBIDDEN)
+        top = top.scatter_reduce(0, self.position, logits.detach(), "amax")
+        total = torch.zeros_like(top).index_add(0, self.position, (logits - top[self.position]).exp())
+        return top, total.log()
+
     def draw(self, logits: Float[Tensor, " R"], generator: torch.Generator) -> Int[Tensor, " N"]:
         """One symbol a position, in proportion to exp(logits) within the position.
 

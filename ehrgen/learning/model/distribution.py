@@ -8,6 +8,8 @@ Axes: N positions, D state, K classes, S symbols, J pairs of (position, symbol a
 targets' classes, position by position.
 """
 
+from dataclasses import dataclass
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -16,6 +18,30 @@ from ehrgen.data.sequences.vocabulary import SPECIAL_CLASSES, Vocabulary
 from ehrgen.learning.model.class_tree import FORBIDDEN, ClassTree, Forbidden, Siblings, masked_log_softmax
 from ehrgen.learning.model.direct_output import Direct
 from ehrgen.learning.model.draws import draw_index
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What could come at each position, a row a position and item, out of the items that one bias has a number for."""
+
+    position: Int[Tensor, " R"]
+    item: Int[Tensor, " R"]
+    log_prob: Float[Tensor, " R"]
+    """Of a position sums to 1 over its items."""
+    chosen: Int[Tensor, " N"]
+    """The item that came."""
+
+    @classmethod
+    def among_all(cls, log_prob: Float[Tensor, "N items"], chosen: Int[Tensor, " N"]) -> "Choices":
+        """The same items at every position."""
+        positions, items = log_prob.shape
+        each = torch.arange(items, device=log_prob.device).repeat(positions)
+        position = torch.arange(positions, device=log_prob.device).repeat_interleave(items)
+        return cls(position, each, log_prob.flatten(), chosen)
+
+
+Bias = tuple[nn.Parameter, Int[Tensor, " S"]]
+"""Numbers added to logits, and to which of them each symbol belongs."""
 
 
 class Factored(nn.Module):
@@ -50,10 +76,9 @@ class Factored(nn.Module):
         of_target = self.tree.symbol_class[target]
         siblings = self.tree.siblings(of_target, forbidden)
         logits = self._within(states, siblings, direct)
-        top = logits.new_full((len(target),), FORBIDDEN).scatter_reduce(0, siblings.position, logits.detach(), "amax")
-        total = torch.zeros_like(top).index_add(0, siblings.position, (logits - top[siblings.position]).exp())
+        top, log_total = siblings.log_sum(logits)
         chosen = logits[siblings.start + target - self.tree.class_start[of_target]]
-        within = chosen - top - total.log()
+        within = chosen - top - log_total
         return class_log_prob.gather(1, of_target[:, None]).squeeze(1) + within, class_log_prob
 
     def symbols(
@@ -77,6 +102,28 @@ class Factored(nn.Module):
         drawn = draw_index(self.tree.class_log_prob(self._classes(states, direct), forbidden), generator)
         siblings = self.tree.siblings(drawn, forbidden)
         return siblings.draw(self._within(states, siblings, direct), generator)
+
+    def biases(self) -> list[Bias]:
+        """Of classes, and of symbols within their class."""
+        return [
+            (self.class_logits.bias, self.tree.symbol_class),
+            (self.within_bias, torch.arange(self.tree.symbols, device=self.within_bias.device)),
+        ]
+
+    def choices(
+        self, states: Float[Tensor, "N D"], target: Int[Tensor, " N"], forbidden: Forbidden, direct: Direct | None
+    ) -> list[Choices]:
+        """Among classes, and among the target's siblings; of each bias in turn."""
+        of_target = self.tree.symbol_class[target]
+        siblings = self.tree.siblings(of_target, forbidden)
+        logits = self._within(states, siblings, direct)
+        top, log_total = siblings.log_sum(logits)
+        within = logits - (top + log_total)[siblings.position]
+        of_classes = self.tree.class_log_prob(self._classes(states, direct), forbidden)
+        return [
+            Choices.among_all(of_classes, of_target),
+            Choices(siblings.position, siblings.symbol, within, target),
+        ]
 
     def _classes(self, states: Float[Tensor, "N D"], direct: Direct | None) -> Float[Tensor, "N K"]:
         return with_terms(self.class_logits(states).float(), direct)
@@ -140,6 +187,17 @@ class CategoryThenUniform(nn.Module):
         even = torch.zeros(len(siblings.position), device=states.device)
         return siblings.draw(even.masked_fill(siblings.barred, FORBIDDEN), generator)
 
+    def biases(self) -> list[Bias]:
+        """Of classes."""
+        return [(self.class_logits.bias, self.tree.symbol_class)]
+
+    def choices(
+        self, states: Float[Tensor, "N D"], target: Int[Tensor, " N"], forbidden: Forbidden, direct: Direct | None
+    ) -> list[Choices]:
+        """Among classes."""
+        _, of_classes = self.target(states, target, forbidden, direct)
+        return [Choices.among_all(of_classes, self.tree.symbol_class[target])]
+
 
 class Flat(nn.Module):
     """One softmax over all symbols; the class probability is the sum of its symbols'."""
@@ -189,6 +247,16 @@ class Flat(nn.Module):
     ) -> Int[Tensor, " N"]:
         """One symbol a position."""
         return draw_index(self.symbols(states, forbidden, direct), generator)
+
+    def biases(self) -> list[Bias]:
+        """Of symbols."""
+        return [(self.logits.bias, torch.arange(self.tree.symbols, device=self.logits.bias.device))]
+
+    def choices(
+        self, states: Float[Tensor, "N D"], target: Int[Tensor, " N"], forbidden: Forbidden, direct: Direct | None
+    ) -> list[Choices]:
+        """Among symbols."""
+        return [Choices.among_all(self.symbols(states, forbidden, direct), target)]
 
 
 def with_terms(logits: Float[Tensor, "N K"], direct: Direct | None) -> Float[Tensor, "N K"]:

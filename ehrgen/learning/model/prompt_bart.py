@@ -27,7 +27,7 @@ from ehrgen.learning.model.backbone import backbone
 from ehrgen.learning.model.class_tree import Forbidden
 from ehrgen.learning.model.context import Context
 from ehrgen.learning.model.direct_output import Direct, DirectOutput
-from ehrgen.learning.model.distribution import DISTRIBUTIONS
+from ehrgen.learning.model.distribution import DISTRIBUTIONS, Choices
 from ehrgen.learning.model.output import Output
 from ehrgen.learning.model.packing import Layout, Prefixed
 from ehrgen.learning.model.prompts import PROMPTS, CategoryVectors, Prompt
@@ -110,12 +110,9 @@ class PromptBart(nn.Module):
     def forward(self, batch: Batch, forbid_used: bool = True) -> Output:
         states, prefixed = self._packed(batch)
         of_tokens = prefixed.tokens(states)
-        of_patient = self.readout.patients(batch.age, batch.sex)
-        of_patient = None if of_patient is None else of_patient[batch.patient]
-        read = self.readout(of_tokens, of_patient, batch.used_at, batch.used_symbol)
         direct = self.direct_at(batch, batch.age, batch.sex)
         target_log_prob, class_log_prob = self.distribution.target(
-            read, batch.target, forbidden(batch, forbid_used), direct
+            self._read(of_tokens, batch), batch.target, forbidden(batch, forbid_used), direct
         )
         return Output(
             target_log_prob=target_log_prob,
@@ -124,11 +121,23 @@ class PromptBart(nn.Module):
             sex_logits=self.sex_head(self._pooled(states, prefixed, batch)).float(),
         )
 
+    def choices(self, batch: Batch, forbid_used: bool = True) -> list[Choices]:
+        """What could come instead of each target, with probabilities, for each bias of the distribution."""
+        states, prefixed = self._packed(batch)
+        read, direct = self._read(prefixed.tokens(states), batch), self.direct_at(batch, batch.age, batch.sex)
+        return self.distribution.choices(read, batch.target, forbidden(batch, forbid_used), direct)
+
     def direct_at(self, batch: Batch, age: Float[Tensor, " B"] | None, sex: Int[Tensor, " B"] | None) -> Direct | None:
         """What reaches the logits of a batch directly."""
         if self.direct is None:
             return None
         return self.direct.at(Context.of_batch(batch, self.direct.symbols, age, sex, self.training))
+
+    def _read(self, of_tokens: Float[Tensor, "N D"], batch: Batch) -> Float[Tensor, "N D"]:
+        """What the distribution reads: states with what is known of patient and visit."""
+        of_patient = self.readout.patients(batch.age, batch.sex)
+        of_patient = None if of_patient is None else of_patient[batch.patient]
+        return self.readout(of_tokens, of_patient, batch.used_at, batch.used_symbol)
 
     def _packed(self, batch: Batch) -> tuple[Float[Tensor, "L D"], Prefixed]:
         """Decoder states of all patients in one pass without padding, equal to those of `encode` and `decode`."""

@@ -18,7 +18,7 @@ from ehrgen.learning.machine.device import Machine
 from ehrgen.learning.model.prompt_bart import PromptBart
 from ehrgen.learning.objectives.table import NothingToScoreError, build_objectives
 from ehrgen.learning.settings import Recipe
-from ehrgen.learning.training import starts
+from ehrgen.learning.training import logit_adjustment, starts
 from ehrgen.learning.training.alarms import Alarms
 from ehrgen.learning.training.checkpoint import Checkpoint
 from ehrgen.learning.training.gradients import NoGradientError, Parameters, StepGradient
@@ -49,6 +49,7 @@ def train(
 
     Randomness restarts from (seed, epoch) at each epoch, so that a run resumed from a checkpoint ends with the
     same weights as an uninterrupted one. Several processes take the same steps together and end with the same weights.
+    The history is of the network as it learned; offsets of what is rare come last (`logit_adjustment`).
     """
     learner = Learner(recipe, sequences, matrices, machine)
     learner.restore(checkpoint)
@@ -71,6 +72,8 @@ def train(
             bar.update()
             parts = " ".join(f"{row.objective}={row.value:.4f} ({row.share:.1%})" for row in added)
             tqdm.write(f"epoch {epoch}: {parts} validation_nll={added[0].validation_nll:.4f}")
+    if recipe.train.logit_adjustment:
+        learner.adjust()
     return learner.model.eval(), learner.rows
 
 
@@ -201,15 +204,24 @@ class Learner:
     def validation_nll(self) -> float:
         """Nats per symbol of the validation split when the encoder sees what it sees while sampling."""
         self.model.eval()
-        rng = np.random.default_rng(0)
-        held_out = self.validation.shuffled(rng) if self.recipe.train.order == "shuffled" else self.validation
         total = seen = 0.0
-        for batch in batches(held_out, self.recipe.train.batch_tokens):
+        for batch in batches(self._validation(), self.recipe.train.batch_tokens):
             with self.machine.autocast():
                 out = self.model(batch.to(self.machine.device), forbid_used=self.recipe.train.mask_repeats)
             total -= float(out.target_log_prob.sum())
             seen += len(out.target_log_prob)
         return total / seen
+
+    def adjust(self) -> None:
+        """Fit the offsets of what is rare to the validation split."""
+        logit_adjustment.adjust(
+            self.model, self.training, self._validation(), self.recipe.train.mask_repeats, self.machine
+        )
+
+    def _validation(self) -> Sequences:
+        """The validation split, codes in an order that training meets."""
+        shuffled = self.recipe.train.order == "shuffled"
+        return self.validation.shuffled(np.random.default_rng(0)) if shuffled else self.validation
 
     def _batches(self, rng: np.random.Generator) -> Iterator[Batch]:
         settings = self.recipe

@@ -77,3 +77,13 @@ def test_who_lies_far_off_is_told_in_words_and_leaves_the_axis_to_the_others(abl
     read = Reading(overview.quality(ablation, ["base", "two", "three", "lost"]))
     assert "‹ -400" in read.text and "lost, coverage: -400" in read.text
     assert len(read.classed("open")) == len(HEADLINE) + 2, "no dot where it is not"
+
+
+def test_a_mark_far_from_the_variants_is_told_in_words_and_leaves_the_axis_to_them():
+    near = {"mean": 0.67, "low": 0.66, "high": 0.68, "half_width": 0.01, "seeds": 3}
+    shown = {"reference": "a", "difference_from_reference": {}, "vacuous": {}}
+    shown |= {"variants": {"a": {"pair_lift": near}, "b": {"pair_lift": near | {"mean": 0.675}}}}
+    shown |= {"anchors": {"floor": {"pair_lift": 0.7}, "independent_codes": {"pair_lift": 0.1}}}
+    read = Reading(overview.quality(shown, ["a", "b"]))
+    assert "‹ 0.1" in read.text and "independent_codes: 0.1" in read.text
+    assert "0.68" in read.text, "a tick between the variants and the floor"

@@ -107,7 +107,7 @@ def test_it_renders_quietly_and_alone(browser: Browser, path: Path, tmp_path: Pa
     with tab(browser) as opened:
         opened.open(path)
         drawn = (
-            "[...document.querySelectorAll('.chosen svg, #weights svg')].map(one => one.getBoundingClientRect().width)"
+            "[...document.querySelectorAll('.chosen svg, #losses svg')].map(one => one.getBoundingClientRect().width)"
         )
         assert min(opened.js(drawn)) > 0
         opened.page.screenshot(path=tmp_path / "page.png", full_page=True)
@@ -181,3 +181,20 @@ def test_text_stands_out_in_light_and_dark(scheme: str, browser: Browser, path: 
         ratios = opened.js(contrast)
     assert len(ratios) > 9
     assert {name: ratio for name, ratio in ratios.items() if ratio < 4.5} == {}, "WCAG 2.1 AA asks for 4.5"
+
+
+@pytest.mark.browser
+def test_on_a_phone_nothing_of_the_comparison_is_cut(browser: Browser, path: Path):
+    inside = (
+        "[...document.querySelectorAll('#losses .panels svg, #losses .own text, #quality .panels svg, .stacked td')]"
+        ".map(one => one.getBoundingClientRect()).every(box => box.left >= 0 && box.right <= innerWidth)"
+    )
+    with tab(browser) as opened:
+        opened.page.set_viewport_size({"width": 390, "height": 844})
+        opened.open(path)
+        assert opened.js(inside)
+        assert opened.js("document.documentElement.scrollWidth") == 390
+        opened.page.set_viewport_size({"width": 1280, "height": 844})
+        assert opened.js(
+            "[...document.querySelectorAll('#quality .own text')].every(one => !one.getClientRects().length)"
+        )

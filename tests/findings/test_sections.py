@@ -5,9 +5,24 @@ from tests.support.html import Reading
 from tests.support.page_inputs import sources
 
 
-def test_the_header_says_what_was_run():
-    text = Reading(sections.header(sources())).text
+def test_the_answer_says_what_was_found_and_what_was_run():
+    text = Reading(sections.answer(sources())).text
     assert "simulated, 12,000 patients" in text and "3,000 synthetic" in text and "0, 1, 2" in text
+    assert "No loss of any variant shows a fault." in text
+
+
+def test_names_in_the_answer_are_code():
+    shown = sources()
+    point = {"head": "In short", "text": "Without `a`, `b` <falls>."}
+    html = sections.answer(replace(shown, ablation=dict(shown.ablation) | {"summary": [point]}))
+    assert "<strong>In short.</strong> Without <code>a</code>, <code>b</code> &lt;falls&gt;." in html
+
+
+def test_claims_that_were_not_tested_are_folded_away():
+    html = sections.claims(sources())
+    folded = html[html.index("<details>") : html.index("</details>")]
+    assert "Not tested by this run (" in folded and "not run: " in folded
+    assert "not run: " not in html[: html.index("<details>")]
 
 
 def test_every_variant_and_real_patients_can_be_chosen():
@@ -34,11 +49,7 @@ def test_what_is_missing_is_said():
     text = Reading(sections.variants(nothing)).text
     assert text.count("No history") == text.count("No portrait") == 2
     assert "No manifest" in Reading(sections.run(nothing)).text
-    assert "none" in Reading(sections.header(nothing)).text
-
-
-def test_no_fault_is_told_as_such():
-    assert "No objective" in Reading(sections.glance(sources())).text
+    assert "none" in Reading(sections.answer(nothing)).text
 
 
 def test_remarks_are_listed():

@@ -27,43 +27,26 @@ def test_the_matrix_has_a_row_a_variant_and_explains_what_it_shows():
     assert "no path to the shared parameters" in read.text and "pulls against lm" not in read.text
 
 
-def test_faults_are_told_gravest_first_with_their_variants():
-    told = [Reading(one).text for one in verdicts.faults(VERDICTS, "base")]
-    assert told == [
-        "cooccur is ! constant in replica (2 of 3): 28 % of the loss value, 0 % of the gradient.",
-        "sex is ! negligible in base (2 of 3), replica (2 of 3): 0.1 % of the gradient (base).",
-    ]
-
-
-def test_evidence_is_the_references_and_split_seeds_are_told_last():
-    votes = {"leaky": 1, "unlearned": 1, "healthy": 1}
-    split = {"replica": {"lm": {"verdict": "leaky", "seeds": votes, "evidence": "", "not_checked": []}}}
-    told = [
-        Reading(one).text
-        for one in verdicts.faults({"other": {"sex": verdict("negligible")}} | VERDICTS | split, "base")
-    ]
-    assert told == [
-        "sex is ! negligible in base (2 of 3), other (2 of 3): 0.1 % of the gradient (base).",
-        "Seeds are split over lm in replica (leaky 1, unlearned 1, healthy 1).",
-    ]
-
-
 def test_cards_say_what_they_rest_on_and_what_was_not_checked():
     text = Reading(verdicts.cards(VERDICTS["replica"], ["lm", "sex", "cooccur"])).text
     assert text.index("lm") < text.index("sex") < text.index("cooccur")
     assert "Not checked: leaky" in text and "seeds: constant 2, healthy 1" in text
 
 
-def test_tables_hold_every_claim_with_value_and_bound():
+def test_tables_hold_every_claim_with_value_and_bound_and_set_the_untested_apart():
     claims = [judge(claim, results("replica", "replica_no_cooccur")).content() for claim in ANALYSIS]
-    read = Reading(verdicts.table(claims))
-    for one in claims:
-        assert one["quote"] in read.text and one["measure"] in read.text and one.get("reason", "") in read.text
-    assert len(read.all("tr")) == len(claims) + 1
-    assert "–" in read.text and "≤ 0.05" in read.text and "≥ 0.2 and ≤ 0.35" in read.text
+    there = [one for one in claims if "mean" in one]
+    for shown, untested in ((there, False), ([one for one in claims if one not in there], True)):
+        read = Reading(verdicts.table(claims, untested))
+        assert len(read.all("tr")) == len(shown) + 1 > 5
+        for one in shown:
+            assert one["quote"] in read.text and one["measure"] in read.text and one.get("reason", "") in read.text
+        assert ("not run" in read.text) is untested
+        assert ("≤ 0.05" in read.text and "0.2 to 0.35" in read.text) is not untested
 
 
-def test_the_tally_is_as_wide_as_its_counts():
-    read = Reading(verdicts.tally([{"verdict": "refuted"}] * 3 + [{"verdict": "supported"}]))
+def test_the_tally_is_as_wide_as_its_counts_and_leaves_out_the_untested():
+    claims = [{"verdict": "refuted", "mean": 1.0}] * 3 + [{"verdict": "supported", "mean": 1.0}]
+    read = Reading(verdicts.tally([*claims, {"verdict": "undecided", "reason": "not run: a"}]))
     assert [own["style"] for _, own in read.tags if "style" in own] == ["flex-grow:1", "flex-grow:3"]
     assert "✕ refuted 3" in read.text and "undecided" not in read.text

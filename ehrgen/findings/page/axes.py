@@ -77,17 +77,18 @@ def around(values: Iterable[float], margin: float = 0.08) -> tuple[float, float]
 
 
 def without_outliers(values: Sequence[float], marks: Sequence[float] = ()) -> list[float]:
-    """Those no further from their median than four times its usual distance to them, or to the furthest mark.
+    """Those no further from their median than four times the usual distance to it, or one and a half times a mark's.
 
-    The usual distance is the median one. If it is 0, all are kept.
+    The usual distance is the median one. If neither is above 0, all are kept.
 
     Example:
         >>> without_outliers([0.70, 0.68, 0.69, 0.71, -4.0], [0.79])
         [0.7, 0.68, 0.69, 0.71]
     """
     middle = median(values)
-    usual = max(median(abs(value - middle) for value in values), *(abs(mark - middle) for mark in marks), 0.0)
-    return [value for value in values if abs(value - middle) <= 4 * usual] if usual else list(values)
+    usual = median(abs(value - middle) for value in values)
+    limit = max(4 * usual, *(1.5 * abs(mark - middle) for mark in marks), 0.0)
+    return [value for value in values if abs(value - middle) <= limit] if limit else list(values)
 
 
 def x_axis(scale: Scale, top: float, bottom: float, words: Sequence[tuple[float, str]]) -> Markup:

@@ -25,6 +25,7 @@ LEAST_SHARE = 1e-4
 NAMES, ROW, HEAD = 132, 22, 34
 SHARES, NARROWEST, METRIC = 780, 150, 150  # widths: of all panels of shares, of one, of a metric
 IN_A_ROW = 6  # metrics
+ORDER = (DIFFERS, SLIGHT, EQUIVALENT, NO_HARM, UNDECIDED)  # of primary comparisons in their table
 NOTES = {
     DIFFERS: ", differs from the reference",
     SLIGHT: ", differs from the reference by less than the margin",
@@ -52,6 +53,7 @@ def balance(
             values = ablation["objectives"].get(variant, {}).get(objective, {})
             if values.get("weight"):
                 parts.append(_pair(x, HEAD + ROW * (row + 0.5), values, f"{variant}, {objective}", series[objective]))
+        parts.append(_own_names(variants, HEAD))
         panels.append(picture(width, height, f"{objective}: share of the loss value and of the gradient", *parts))
     return _beside(_names(variants, HEAD, height), panels)
 
@@ -78,7 +80,7 @@ def quality(ablation: AblationJson, variants: Sequence[str]) -> Markup:
 
 
 def _quality_row(ablation: AblationJson, variants: Sequence[str], names: Sequence[str]) -> Markup:
-    head, bottom = 44, 44 + ROW * len(variants)
+    head, bottom = 52, 52 + ROW * len(variants)
     panels = []
     for name in names:
         estimates = {variant: ablation["variants"].get(variant, {}).get(name) for variant in variants}
@@ -95,6 +97,7 @@ def _quality_row(ablation: AblationJson, variants: Sequence[str], names: Sequenc
             if estimate := estimates[variant]:
                 y, outcome = head + ROW * (row + 0.5), _outcome(ablation, variant, name)
                 parts.append(_estimate(x, y, f"{variant}, {name}", estimate, *outcome))
+        parts.append(_own_names(variants, head))
         panels.append(picture(METRIC, bottom + 26, f"{name} by variant", *parts))
     return _beside(_names(variants, head, bottom + 26), panels)
 
@@ -122,7 +125,7 @@ def numbers(ablation: AblationJson, variants: Sequence[str]) -> Markup:
 
 def primary(ablation: AblationJson) -> Markup:
     """What every variant was to be judged by beforehand: the difference, the margin, and the outcome; decided first."""
-    words = ("variant", "endpoint", "which", "difference", "equivalence margin", "outcome")
+    words = ("variant", "endpoint", "which", "difference", "margin", "outcome")
     head = el("tr", *(el("th", word, scope="col") for word in words))
     judged = [
         (variant, name, difference)
@@ -134,17 +137,17 @@ def primary(ablation: AblationJson) -> Markup:
         el(
             "tr",
             el("th", variant, scope="row"),
-            el("td", f"{name} {ARROWS[METRICS[name].better]}"),
-            el("td", ", ".join(difference["endpoint_of"])),
-            el("td", cell(_estimate_of(difference), signed=True), class_="number"),
-            el("td", _margin(ablation["equivalence_margins"].get(name)), class_="number"),
-            el("td", _outcome_of(difference)),
+            el("td", f"{name} {ARROWS[METRICS[name].better]}", data_label=words[1]),
+            el("td", ", ".join(difference["endpoint_of"]), data_label=words[2]),
+            el("td", cell(_estimate_of(difference), signed=True), class_="number", data_label=words[3]),
+            el("td", _margin(ablation["equivalence_margins"].get(name)), class_="number", data_label=words[4]),
+            el("td", _outcome_of(difference), data_label=words[5]),
         )
-        for variant, name, difference in sorted(judged, key=lambda row: row[2]["outcome"] == UNDECIDED)
+        for variant, name, difference in sorted(judged, key=lambda row: ORDER.index(row[2]["outcome"]))
     ]
     if not rows:
         return el("p", "Nothing was compared: differences need two seeds that both variants have.", class_="note")
-    return el("table", el("thead", head), el("tbody", *rows))
+    return el("table", el("thead", head), el("tbody", *rows), class_="stacked")
 
 
 def _margin(margin: float | None) -> str:
@@ -175,40 +178,64 @@ def _outcome(ablation: AblationJson, variant: str, name: str) -> tuple[str, str]
 
 
 def _ends(estimates: Sequence[Mapping[str, float]], marks: Sequence[float]) -> tuple[float, float]:
-    """Of an axis that leaves out whoever lies so far off that the others would be one dot; it is drawn at the edge."""
+    """Of an axis that leaves out whoever lies so far off that the others would be one dot; it is drawn at the edge.
+
+    So is a mark that is farther from the others than they are from each other.
+    """
     near = without_outliers([estimate["mean"] for estimate in estimates], marks)
     shown = [estimate for estimate in estimates if estimate["mean"] in near]
     ends = [estimate.get(end, estimate["mean"]) for estimate in shown for end in ("low", "high")]
-    return around([*ends, *marks])
+    for mark in marks:  # the floor first
+        if not ends or max(min(ends) - mark, mark - max(ends)) <= (max(ends) - min(ends)) or mark == marks[0]:
+            ends.append(mark)
+    return around(ends)
 
 
 def _mark(x: Linear, anchor: str, value: float, top: float, bottom: float) -> Markup:
-    title = el("title", f"{anchor}: {value:.4g}")
-    return el("path", title, d=f"M{x(value):.1f} {top}V{bottom}", class_=f"anchor {anchor.partition('_')[0]}")
+    line = el("path", d=f"M{x(value):.1f} {top}V{bottom}", class_=f"anchor {anchor.partition('_')[0]}")
+    return el("g", el("title", f"{anchor}: {value:.4g}"), line, _beyond(x, value, top - 3))
 
 
 def _estimate(x: Linear, y: float, whose: str, estimate: Mapping[str, float], outcome: str, family: str) -> Markup:
     mean = estimate["mean"]
     note = f"{NOTES[outcome]}{' (exploratory)' if outcome != UNDECIDED and family == EXPLORATORY else ''}"
     title = el("title", f"{whose}: {cell(_estimate_of(estimate))}{note}")
-    if not x.low <= mean <= x.high:
-        left = mean < x.low
-        place, words = (x.start + 8, f"‹ {mean:.3g}") if left else (x.end - 8, f"{mean:.3g} ›")
-        beyond = el("text", words, x=f"{place:.1f}", y=y + 4, class_="tick" if left else "tick end")
+    if beyond := _beyond(x, mean, y + 4):
         return el("g", title, beyond, class_="estimate")
     whisker = el("path", d=f"M{x(estimate['low']):.1f} {y}H{x(estimate['high']):.1f}") if "low" in estimate else None
     dot = el("circle", cx=x(mean), cy=y, r=4.5, class_="full" if outcome in (DIFFERS, SLIGHT) else "open")
     return el("g", title, whisker, dot, class_="estimate")
 
 
+def _beyond(x: Linear, value: float, y: float) -> Markup | None:
+    """The value at the end of the axis that it lies beyond; None if it lies on the axis."""
+    if x.low <= value <= x.high:
+        return None
+    left = value < x.low
+    place, words = (x.start + 3, f"‹ {value:.3g}") if left else (x.end - 3, f"{value:.3g} ›")
+    return el("text", words, x=f"{place:.1f}", y=y, class_="tick beyond" if left else "tick beyond end")
+
+
 def _names(variants: Sequence[str], head: float, height: float) -> Markup:
     links = [
-        el("a", el("text", variant, x=0, y=head + ROW * (row + 0.5) + 4, class_="label"), href=f"#variant-{variant}")
+        el("a", el("text", variant, x=0, y=_middle(head, row), class_="label"), href=f"#variant-{variant}")
         for row, variant in enumerate(variants)
     ]
     return picture(NAMES, height, "Variants", *links)
 
 
+def _own_names(variants: Sequence[str], head: float) -> Markup:
+    """The names again on the left of one panel, shown where panels stand below each other."""
+    drawn = [
+        el("text", variant, x=-8, y=_middle(head, row), class_="label end") for row, variant in enumerate(variants)
+    ]
+    return el("g", *drawn, class_="own", aria_hidden="true")
+
+
+def _middle(head: float, row: int) -> float:
+    return head + ROW * (row + 0.5) + 4
+
+
 def _beside(names: Markup, panels: Sequence[Markup]) -> Markup:
-    """Panels in a row; the names on their left stay in sight where the row is wider than the screen."""
+    """Panels in a row beside the names; on a narrow screen they stand below each other, each with its own."""
     return el("div", el("div", names, class_="names"), *panels, class_="panels")

@@ -10,8 +10,8 @@ from ehrgen.findings.page.inputs import Sources
 FOLDER = Path(__file__).parent
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"  # nothing may be fetched
 PARTS = {
-    "glance": ("At a glance", sections.glance),
-    "weights": ("What a loss weighs, and what it pulls", sections.weights),
+    "answer": ("The answer", sections.answer),
+    "losses": ("What became of each loss", sections.losses),
     "quality": ("How real the patients are", sections.quality),
     "variant": ("One variant", sections.variants),
     "claims": ("Claims", sections.claims),

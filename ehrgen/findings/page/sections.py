@@ -1,21 +1,41 @@
-"""The parts of the page, from the one-minute view down to a single variant and the run."""
+"""The parts of the page, from the answer down to a single variant and the run."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ehrgen.findings.page import curves, heatmaps, overview, patients, trainings, verdicts
 from ehrgen.findings.page.html import Markup, el, joined
 from ehrgen.findings.page.inputs import Sources
 from ehrgen.findings.page.patients import Portrait
 from ehrgen.findings.statistics.results import FLOOR
+from ehrgen.findings.text.findings_md import tested
 
 CAPTIONS: dict[str, str] = json.loads((Path(__file__).parent / "captions.json").read_text(encoding="utf-8"))
 EXPECTED = "What we expected before measuring"
 
 
 def header(sources: Sources) -> Markup:
-    """The question, and what was run to answer it."""
+    """The question."""
+    return el("header", el("h1", "Which loss does what?"), el("p", CAPTIONS["lead"], class_="lead"))
+
+
+def answer(sources: Sources) -> Markup:
+    """What the run shows, a point an item, and what was run to find it."""
+    points = [
+        el("li", el("strong", f"{point['head']}."), " ", _coded(point["text"])) for point in sources.ablation["summary"]
+    ]
+    return joined(el("ul", *points, class_="answer"), _facts(sources))
+
+
+def _coded(text: str) -> Markup:
+    """What stands in backticks as code."""
+    parts = text.split("`")
+    return joined(*(el("code", part) if at % 2 else part for at, part in enumerate(parts)))
+
+
+def _facts(sources: Sources) -> Markup:
     seeds = sorted({seed for by_seed in sources.traces.values() for seed in by_seed})
     facts = {
         "data": f"{sources.quality['source']}, {sources.quality['cohort']['patients']:,} patients",
@@ -24,54 +44,27 @@ def header(sources: Sources) -> Markup:
         "compared": f"{' or '.join(f'{n:,}' for n in sources.ablation['patients'])} synthetic with as many held-out",
         "reference": sources.ablation["reference"],
     }
-    listed = [el("div", el("dt", word), el("dd", fact)) for word, fact in facts.items()]
-    return el("header", el("h1", "Which loss does what?"), el("p", CAPTIONS["lead"], class_="lead"), el("dl", *listed))
+    return el("dl", *(el("div", el("dt", word), el("dd", fact)) for word, fact in facts.items()))
 
 
-def glance(sources: Sources) -> Markup:
-    """What differs from the reference, every verdict, and the tallies of the claims."""
-    faults = verdicts.faults(sources.findings["objectives"], sources.ablation["reference"])
+def losses(sources: Sources) -> Markup:
+    """Share of the loss against share of the gradient, and every verdict."""
     return joined(
-        answer(sources.ablation["summary"]),
-        el("ul", *(faults or [el("li", "No objective of any variant shows a fault.")]), class_="faults"),
+        figure(overview.balance(sources.ablation, sources.variants, sources.objectives, sources.series), "balance"),
         figure(verdicts.matrix(sources.findings["objectives"], sources.variants, sources.objectives), "matrix"),
-        el("h3", "Sentences of the loss analysis, judged by these runs"),
-        verdicts.tally(sources.findings["claims"]),
-        el("h3", EXPECTED),
-        verdicts.tally(sources.findings["expectations"]),
     )
-
-
-def answer(points: Sequence[Mapping[str, str]]) -> Markup:
-    """What the run shows, a point an item; names in backticks as code."""
-    return el(
-        "ul",
-        *(el("li", el("strong", f"{point['head']}."), " ", _coded(point["text"])) for point in points),
-        class_="answer",
-    )
-
-
-def _coded(text: str) -> Markup:
-    parts = text.split("`")
-    return joined(*(el("code", part) if at % 2 else part for at, part in enumerate(parts)))
-
-
-def weights(sources: Sources) -> Markup:
-    """Share of the loss against share of the gradient, all variants."""
-    return figure(overview.balance(sources.ablation, sources.variants, sources.objectives, sources.series), "balance")
 
 
 def quality(sources: Sources) -> Markup:
-    """Primary endpoints, headline metrics of all variants, and what could not be judged."""
+    """Headline metrics of all variants, primary endpoints, and what could not be judged."""
     remarks, table = sources.ablation["remarks"], overview.numbers(sources.ablation, sources.variants)
     listed = el("ul", *(el("li", remark) for remark in remarks))
     return joined(
-        el("h3", "Primary endpoints: what each variant is judged by"),
-        el("p", CAPTIONS["primary"]),
-        el("div", overview.primary(sources.ablation), class_="wide"),
-        el("h3", "Headline metrics"),
         figure(overview.quality(sources.ablation, sources.variants), "quality"),
         el("details", el("summary", "The same in numbers"), el("div", table, class_="wide")),
+        el("h3", "Does it matter? Primary endpoints, what differs first"),
+        el("p", CAPTIONS["primary"]),
+        el("div", overview.primary(sources.ablation), class_="wide"),
         el("details", el("summary", f"Not judged, and why ({len(remarks)})"), listed) if remarks else None,
     )
 
@@ -96,11 +89,22 @@ def chooser(what: str, names: Sequence[str]) -> Markup:
 
 
 def claims(sources: Sources) -> Markup:
-    """Both tables of claims."""
-    ours, theirs = (
-        el("div", verdicts.table(sources.findings[part]), class_="wide") for part in ("expectations", "claims")
+    """Tallies and tables of claims and expectations; what the run did not test is folded away."""
+    return joined(
+        el("p", CAPTIONS["claims"]),
+        *_judged(sources.findings["claims"]),
+        el("h3", EXPECTED),
+        *_judged(sources.findings["expectations"]),
     )
-    return joined(el("p", CAPTIONS["claims"]), theirs, el("h3", EXPECTED), ours)
+
+
+def _judged(claims: Sequence[Mapping[str, Any]]) -> list[Markup]:
+    untested = sum(not tested(claim) for claim in claims)
+    parts = [verdicts.tally(claims), el("div", verdicts.table(claims), class_="wide")]
+    if untested:
+        rest = el("div", verdicts.table(claims, untested=True), class_="wide")
+        parts.append(el("details", el("summary", f"Not tested by this run ({untested})"), rest))
+    return parts
 
 
 def run(sources: Sources) -> Markup:

@@ -6,6 +6,7 @@ from typing import Any
 
 from ehrgen.findings.page.html import Markup, el
 from ehrgen.findings.statistics.intervals import Estimate
+from ehrgen.findings.text.findings_md import needed, tested
 from ehrgen.findings.text.tables import NOTHING, about, cell
 from ehrgen.findings.verdicts.claims import REFUTED, SUPPORTED, UNDECIDED
 from ehrgen.findings.verdicts.losses import HEALTHY, MEANINGS, RULES, UNCLEAR, shared_by
@@ -39,35 +40,6 @@ def _shared(verdict: VerdictJson) -> Markup:
     return pill(verdict["verdict"], verdict["evidence"], shared_by(verdict["verdict"], verdict["seeds"]))
 
 
-def faults(verdicts: VerdictsJson, reference: str) -> list[Markup]:
-    """One sentence for each objective and fault that most seeds have, the gravest first: the variants, the evidence.
-
-    The evidence is that of the reference if it is among them, else of the first. Where seeds are split, that is said.
-    """
-    variants_with: dict[tuple[str, str], list[str]] = {}  # (objective, fault) -> variants
-    first: dict[tuple[str, str], str] = {}
-    split: list[str] = []
-    for variant in sorted(verdicts, key=lambda name: name != reference):
-        for objective, judged in verdicts[variant].items():
-            verdict, seeds = judged["verdict"], judged["seeds"]
-            if 2 * seeds[verdict] <= sum(seeds.values()):
-                votes = ", ".join(f"{name} {count}" for name, count in seeds.items())
-                split.append(f"{objective} in {variant} ({votes})")
-            elif verdict in RULES:
-                variants_with.setdefault((objective, verdict), []).append(f"{variant}{shared_by(verdict, seeds)}")
-                first.setdefault((objective, verdict), variant)
-    gravest_first = sorted(variants_with.items(), key=lambda item: list(RULES).index(item[0][1]))
-    sentences = [
-        el(
-            "li", el("strong", objective), " is ", pill(verdict), f" in {', '.join(variants)}: ",
-            f"{verdicts[variant][objective]['evidence']}{f' ({variant})' if len(variants) > 1 else ''}.",
-        )
-        for (objective, verdict), variants in gravest_first
-        for variant in [first[objective, verdict]]
-    ]  # fmt: skip
-    return sentences + ([el("li", f"Seeds are split over {'; '.join(split)}.")] if split else [])
-
-
 def cards(verdicts: Mapping[str, Mapping[str, Any]], objectives: Sequence[str]) -> Markup:
     """Verdict, evidence and votes of each objective of one variant, in this order."""
     return el("div", *(_card(name, verdicts[name]) for name in objectives if name in verdicts), class_="cards")
@@ -85,8 +57,8 @@ def _card(objective: str, judged: VerdictJson) -> Markup:
 
 
 def tally(claims: Iterable[Mapping[str, Any]]) -> Markup:
-    """How many claims have which verdict, as one bar and in words."""
-    counts = Counter(claim["verdict"] for claim in claims)
+    """How many claims that were tested have which verdict, as one bar and in words."""
+    counts = Counter(claim["verdict"] for claim in claims if tested(claim))
     parts = [name for name in (SUPPORTED, REFUTED, UNDECIDED) if counts[name]]
     bar = el(
         "div",
@@ -97,20 +69,18 @@ def tally(claims: Iterable[Mapping[str, Any]]) -> Markup:
     return el("div", bar, el("p", *(el("span", pill(name), f" {counts[name]}") for name in parts), class_="key"))
 
 
-def table(claims: Sequence[Mapping[str, Any]]) -> Markup:
-    """Every claim: what was said, what came out, and under which values it would hold."""
+def table(claims: Sequence[Mapping[str, Any]], untested: bool = False) -> Markup:
+    """What was said, what came out, and under which values it would hold; of the claims tested, or of the others."""
     words = {"": "number", "sentence": None, "verdict": None, "measured": "number", "holds if": "number"}
     words |= {"measured by": None}
     head = el("tr", *(el("th", word, scope="col", class_=kind) for word, kind in words.items()))
-    rows = [_row(number, claim) for number, claim in enumerate(claims, start=1)]
+    rows = [_row(number, claim) for number, claim in enumerate(claims, start=1) if tested(claim) is not untested]
     return el("table", el("thead", head), el("tbody", *rows), class_="claims")
 
 
 def _row(number: int, claim: Mapping[str, Any]) -> Markup:
     line = el("small", f" line {claim['line']}") if claim["line"] else None
-    value = cell(Estimate(claim["mean"], claim.get("half_width"), claim["seeds"])) if "mean" in claim else NOTHING
-    bounds = (("supported_from", "≥"), ("supported_to", "≤"))
-    ends = [f"{word} {claim[name]:.3g}" for name, word in bounds if name in claim]
+    value = cell(Estimate.read(claim)) if tested(claim) else NOTHING
     reason = el("small", claim["reason"]) if claim.get("reason") else None
     undecided = claim["verdict"] == UNDECIDED and "half_width" in claim
     seeds = el("small", about(claim.get("seeds_to_decide"))) if undecided else None
@@ -120,7 +90,7 @@ def _row(number: int, claim: Mapping[str, Any]) -> Markup:
         el("th", claim["quote"], line, scope="row"),
         el("td", pill(claim["verdict"]), seeds),
         el("td", value, class_="number"),
-        el("td", " and ".join(ends) or NOTHING, class_="number"),
+        el("td", needed(claim), class_="number"),
         el("td", claim["measure"], el("small", claim["margin"]), reason),
     )
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -52,7 +52,7 @@ def serve(address: Path, load: Callable[[], None]) -> None:
         listening.bind(str(address))
         listening.listen()
         load()
-        loaded = state()
+        loaded = state(own_files())
         if max(changed for changed, _ in loaded.values()) >= began:
             loaded = {}  # nobody knows which code was read
         while True:
@@ -72,18 +72,23 @@ def serve(address: Path, load: Callable[[], None]) -> None:
             os.wait()
 
 
-def state() -> State:
-    """That of each file of our own that is loaded, or is a stage."""
+def own_files() -> list[str]:
+    """Each file of our own that is loaded, or is a stage."""
     loaded = [module.__file__ for module in sys.modules.values() if getattr(module, "__file__", None)]
     stages = [f"pipeline/{name}.py" for name in standby.STAGES]
     own = {Path(file).resolve() for file in [*loaded, *stages] if file}
     root = Path.cwd().resolve()
-    return {str(path): _stamp(path) for path in own if path.is_relative_to(root) and ".venv" not in path.parts}
+    return [str(path) for path in own if path.is_relative_to(root) and ".venv" not in path.parts]
 
 
-def _stamp(path: Path) -> tuple[int, int]:
+def state(files: Iterable[str]) -> State:
+    """That of these files now."""
+    return {file: _stamp(file) for file in files}
+
+
+def _stamp(file: str) -> tuple[int, int]:
     with suppress(OSError):
-        found = path.stat()
+        found = os.stat(file)
         return found.st_mtime_ns, found.st_size
     return 0, 0
 
@@ -91,7 +96,7 @@ def _stamp(path: Path) -> tuple[int, int]:
 def answer(line: socket.socket, listening: socket.socket, loaded: State) -> None:
     """A copy of this process for a stage that asks; none if code is no longer what was loaded."""
     request, streams = standby.receive(line)
-    current = state() == loaded
+    current = bool(loaded) and state(loaded) == loaded
     if current and os.fork() == 0:
         listening.close()
         _work(line, request, streams)

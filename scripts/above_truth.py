@@ -42,20 +42,25 @@ from ehrgen.metrics.cohorts.subgroups import SUBGROUPS, subgroup_of
 ORDERS, PROFILES, TOKENS = 8, 64, 4096
 OUT = Path("docs/above_truth.md")
 TEXT = """\
-# How far from perfect?
+# How far is a generator from the truth?
 
-Written by `python -m scripts.above_truth`: {visits:,} held-out first visits, of which training patients have all codes;
-{codes:.2f} codes each. The process that drew them gives them {truth:.2f} nats a visit; no generator can expect to do
-with fewer. Below: nats a visit above that, given sex and age, 0 at best. No sample is drawn from anybody, so the only
-noise is that of the held-out visits, which all have in common.
+The table says how many more nats a generator needs for a real visit than the process that drew it: 0 is perfect. Only
+simulated patients have such a process. Written by `python -m scripts.above_truth`.
+
+There are {visits:,} held-out first visits, with {codes:.2f} codes each, all known from training patients.
+Their own process needs {truth:.2f} nats a visit, given sex and age. No patients are drawn from any generator, so
+the only chance is in the held-out visits, which are the same for all.
 
 {rows}
 
-*Mixture* is that of {profiles} latent profiles, *independent codes* the frequencies within sex and age bracket, each
-code on its own. Their probabilities are exact. A model writes a visit in an order: its columns are upper bounds of its
-distance: *one order* is the mean over {orders} orders drawn at random, *{orders} orders* the logarithm of their mean
-probability, which is never worse. How far they lie apart is how much a model's orders contradict each other. A model
-trained on one fixed order (`replica`) knows no other, and its bounds say little.
+*Mixture* has {profiles} latent profiles. *Independent codes* have the frequencies within sex and age bracket. Both
+probabilities are exact. A model writes the codes of a visit in some order, so its columns are upper bounds:
+
+- *one order* is the mean over {orders} orders drawn at random.
+- *{orders} orders* takes the mean probability of these orders, and is never worse.
+
+Where the two lie far apart, a model's orders contradict each other. A model trained on one fixed order (`replica`)
+knows no other, so its bounds say little.
 """
 
 

@@ -29,18 +29,20 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "margins.md"
 CONFIDENCE = 0.95
 HEAD = """\
-# Is the resolution right?
+# Is the resolution of the metrics stated right?
 
-Written by `python -m scripts.margins_check --draws {draws} --patients {patients}`.
+The resolution of a metric is how far it moves between two samples of real patients: the standard error of the floor.
+It is estimated from one cohort, by the delete-a-group jackknife. This page checks the estimate against {draws} cohorts
+that were simulated anew. Written by `python -m scripts.margins_check --draws {draws} --patients {patients}`.
 
-The floor's standard error is the resolution of the instrument: how far a metric between two samples of real patients
-moves when other patients are drawn. It stands beside the equivalence margin, a share of the gap to real patients that
-does not depend on it ([verdicts.md](verdicts.md)). The delete-a-group jackknife estimates it from one cohort. Here
-{draws} cohorts were simulated anew: *spread* is the standard deviation of the floor's metric over them, *jackknife*
-the root mean square of the {draws} estimates, *ratio* the latter over the former with its {confidence:.0%} interval;
-*lowest* and *highest* are the 5th and 95th percentile of single estimates over the spread. 1 is right; above 1 the
-instrument is said to be coarser than it is, below 1 finer. A metric is left out whose floor has no value in some draw,
-or the same in all.
+- *spread*: the standard deviation of the floor over the {draws} cohorts, which is the truth.
+- *jackknife*: the root mean square of the {draws} estimates.
+- *ratio*: the second over the first, with its {confidence:.0%} interval. 1 is right. Above 1 a metric tells more
+  finely than stated, below 1 more coarsely.
+- *lowest* and *highest*: the 5th and 95th percentile of single estimates, over the spread.
+
+A metric is left out if its floor has no value in some cohort, or the same value in all. The margin of a verdict does
+not depend on the resolution ([verdicts.md](verdicts.md)).
 """
 
 Draw = tuple[dict[str, float], dict[str, float]]
@@ -106,8 +108,9 @@ def page(found: Mapping[str, Comparison], draws: int, patients: int) -> str:
     coarse = ", ".join(name for name, one in found.items() if one.low > 1) or "none"
     lines = [
         HEAD.format(draws=draws, patients=patients, confidence=CONFIDENCE),
-        f"Of {len(found)} metrics the median ratio is {middle:.2f}, quartiles {low:.2f} and {high:.2f}. By chance "
-        f"alone {(1 - CONFIDENCE) * len(found):.1f} intervals would miss 1. Too fine: {fine}. Too coarse: {coarse}.\n",
+        f"The median ratio of {len(found)} metrics is {middle:.2f} (quartiles {low:.2f} and {high:.2f}). By chance "
+        f"alone {(1 - CONFIDENCE) * len(found):.1f} intervals would miss 1.\n",
+        f"- Stated too fine: {fine}.\n- Stated too coarse: {coarse}.\n",
     ]
     lines.append("| metric | spread | jackknife | ratio | lowest | highest |\n|:--|--:|--:|--:|--:|--:|")
     for name, one in found.items():

@@ -38,12 +38,14 @@ PROFILES, SMALLEST = 64, 1e-9
 Ranking = Float[ndarray, "P V"]
 OUT = Path("docs/next_visit.md")
 TEXT = """\
-# Is the next visit foreseen?
+# How well is the next visit foreseen?
 
-Written by `python -m scripts.next_visit`: {patients:,} held-out patients with two visits or more. Their last visit is
-hidden, all before it is given. Each way ranks the codes of the training patients; accuracy@k is the share of its first
-k codes that are in the hidden visit, of as many as the visit has if they are fewer, ± the half-width of the 95 %
-bootstrap interval over patients. *New codes* leaves out those that an earlier visit had.
+The last visit of {patients:,} held-out patients is hidden, and each way ranks the codes that it may have. Written by
+`python -m scripts.next_visit`.
+
+*accuracy@k* is the share of the first k codes that are in the hidden visit. Where the visit has fewer than k codes, it
+is the share of those. After ± stands half of the 95 % bootstrap interval over patients. *New codes* leaves out the
+codes that an earlier visit had.
 
 - *frequency*: how often training patients of that sex and age bracket have the code
 - *last visit*: codes of the last visit given first, the others by frequency

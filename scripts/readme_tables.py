@@ -5,7 +5,8 @@
 A table stands between `<!-- table: PATH -->` and `<!-- end -->`. PATH is the ablation.json of a run or of a study, for
 its results, or its findings.json, or several, for how many claims are supported, refuted and undecided there.
 `<!-- table: PATH only: NAME ... -->` has these rows in this order. Between `<!-- summary: PATH -->` and `<!-- end -->`
-stands the answer of the ablation.json, as its report gives it.
+stands the answer of the ablation.json, as its report gives it; between `<!-- losses: PATH -->` and `<!-- end -->` how its
+losses weigh and pull.
 """
 
 import json
@@ -26,7 +27,7 @@ from ehrgen.metrics.table.suite import VACUOUS
 
 ROOT = Path(__file__).resolve().parents[1]
 MARKED = re.compile(
-    r"(?P<start><!-- (?P<kind>table|summary): (?P<paths>[\w./ -]+?)(?: only: (?P<only>[\w ]+))? -->\n)"
+    r"(?P<start><!-- (?P<kind>table|summary|losses): (?P<paths>[\w./ -]+?)(?: only: (?P<only>[\w ]+))? -->\n)"
     r".*?(?P<end><!-- end -->)",
     re.DOTALL,
 )
@@ -56,6 +57,8 @@ def filled(text: str, root: Path, folder: Path) -> str:
         reports = {path: json.loads((root / path).read_text(encoding="utf-8")) for path in marked["paths"].split()}
         if marked["kind"] == "summary":
             written = "".join(f"{markdown(content['summary'])}\n" for content in reports.values())
+        elif marked["kind"] == "losses":
+            written = "".join(map(losses, reports.values()))
         elif all("claims" in content for content in reports.values()):
             written = verdicts(reports, Path(os.path.relpath(root, folder)))
         else:
@@ -63,6 +66,26 @@ def filled(text: str, root: Path, folder: Path) -> str:
         return f"{marked['start']}{written}{marked['end']}"
 
     return MARKED.sub(anew, text)
+
+
+def losses(content: dict[str, Any]) -> str:
+    """A row a loss: of its last epoch, lowest and highest mean of a variant that has a gradient for it."""
+    columns = {
+        "grad_norm": "norm of the gradient",
+        "grad_share": "share of the gradient",
+        "share": "share of the value",
+    }
+    seen: dict[str, dict[str, list[float]]] = {}
+    for of_variant in content["objectives"].values():
+        for name, values in of_variant.items():
+            if values.get("weight") and values.get("grad_norm"):
+                for column in columns:
+                    seen.setdefault(name, {}).setdefault(column, []).append(values[column])
+    rows = [
+        [name, *(" to ".join(f"{end:.2g}" for end in dict.fromkeys((min(ends), max(ends)))) for ends in row.values())]
+        for name, row in seen.items()
+    ]
+    return table(["loss with a gradient", *columns.values()], rows) + "\n"
 
 
 def results(content: dict[str, Any], only: Sequence[str] = ()) -> str:

@@ -45,6 +45,18 @@ def test_a_summary_is_that_of_the_report(tmp_path: Path):
     assert len(lines) > 9, "the table is written as well"
 
 
+def test_how_losses_weigh_and_pull_by_hand(tmp_path: Path):
+    row = {"weight": 1.0, "grad_norm": 0.25, "grad_share": 0.9, "share": 0.99}
+    dead = {"weight": 1.0, "grad_norm": 0.0, "grad_share": 0.0, "share": 0.3}
+    objectives = {"a": {"lm": row, "cooccur": dead}, "b": {"lm": row | {"grad_norm": 0.5}}}
+    (tmp_path / "run.json").write_text(json.dumps({"objectives": objectives}))
+    assert filled("<!-- losses: run.json -->\n<!-- end -->\n", tmp_path, tmp_path).splitlines()[1:-1] == [
+        "| loss with a gradient | norm of the gradient | share of the gradient | share of the value |",
+        "|:---------------------|---------------------:|----------------------:|-------------------:|",
+        "| lm                   |          0.25 to 0.5 |                   0.9 |               0.99 |",
+    ]
+
+
 def test_claims_by_hand(tmp_path: Path):
     for name, verdicts in {"reports": ["supported"] * 3, "studies/one": ["refuted", "supported", "undecided"]}.items():
         (tmp_path / name).mkdir(parents=True)

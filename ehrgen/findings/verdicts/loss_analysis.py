@@ -73,9 +73,9 @@ COOCCUR = (
     Claim(168, "strongly rewards this combination", _change("top_code_share", "replica_no_cooccur"), Recovers()),
     Claim(169, "penalizes rare or novel code pairs", _change("effective_codes", "replica_no_cooccur"), Recovers()),
     Claim(207, "directly causing mode collapse", _change("coverage", "replica_no_cooccur"), Recovers()),
-    Claim(207, "the same, of one with a gradient", _change("coverage", "no_cooccur", BASE), Recovers()),
+    Claim(207, "costs diversity, if it has a gradient", _change("coverage", "no_cooccur", BASE), Recovers()),
     Claim(209, "semantic coherence will improve WITHOUT it", _change("pair_r2", "replica_no_cooccur"), Recovers()),
-    Claim(209, "the same, of one with a gradient", _change("pair_r2", "no_cooccur", BASE), Recovers()),
+    Claim(209, "coherence improves without one with a gradient", _change("pair_r2", "no_cooccur", BASE), Recovers()),
     Claim(239, "use mutual information instead of threshold", _change("pair_r2", "npmi", BASE), Recovers()),
     Claim(288, "cooccur dominates auxiliary signal", _history("gradient above both heads", "cooccur"), LARGER),
 )
@@ -92,8 +92,10 @@ WHOLE = (
     Claim(234, "normalize losses to same scale", _change("coverage", "uncertainty", BASE), Recovers()),
     Claim(241, "add explicit diversity loss", _change("coverage", "diversity", BASE), Recovers()),
     Claim(311, "LM loss ONLY to maximize diversity", _change("coverage", "replica_lm_only"), Recovers()),
-    Claim(311, "the same, other causes repaired", _change("coverage", "replica_prompt_lm_only", REPAIRED), Recovers()),
-    Claim(311, "the same, of losses with a gradient", _change("coverage", "lm_only", BASE), Recovers()),
+    Claim(
+        311, "LM loss only, other causes repaired", _change("coverage", "replica_prompt_lm_only", REPAIRED), Recovers()
+    ),
+    Claim(311, "LM loss only, of losses with a gradient", _change("coverage", "lm_only", BASE), Recovers()),
 )
 ANALYSIS = (*SEX, *AGE, *COOCCUR, *WHOLE)
 EXPECTED = (

@@ -3,10 +3,10 @@
     python -m scripts.readme_tables
 
 A table stands between `<!-- table: PATH -->` and `<!-- end -->`. PATH is the ablation.json of a run or of a study, for
-its results, or its findings.json, or several, for how many claims are supported, refuted and undecided there.
+its results, or its findings.json, or several, for how many claims have which verdict there.
 `<!-- table: PATH only: NAME ... -->` has these rows in this order. Between `<!-- summary: PATH -->` and `<!-- end -->`
-stands the answer of the ablation.json, as its report gives it; between `<!-- losses: PATH -->` and `<!-- end -->` how its
-losses weigh and pull.
+stands the answer of the ablation.json, as its report gives it. Between `<!-- losses: PATH -->` and `<!-- end -->`
+stands how its losses weigh and pull.
 """
 
 import json
@@ -20,6 +20,7 @@ from typing import Any
 from ehrgen.core.files import write_text
 from ehrgen.findings.statistics.intervals import Estimate
 from ehrgen.findings.statistics.results import FLOOR
+from ehrgen.findings.text.findings_md import tested
 from ehrgen.findings.text.summary import markdown
 from ehrgen.findings.text.tables import NOTHING, bracketed, cell, table
 from ehrgen.findings.verdicts.claims import REFUTED, SUPPORTED, UNDECIDED
@@ -31,7 +32,8 @@ MARKED = re.compile(
     r".*?(?P<end><!-- end -->)",
     re.DOTALL,
 )
-VERDICTS = (SUPPORTED, REFUTED, UNDECIDED)
+UNTESTED = "not tested"
+VERDICTS = (SUPPORTED, REFUTED, UNDECIDED, UNTESTED)
 COLUMNS = ("unigram_r2", "pair_r2", "coverage", "codes_per_visit", "c2st_auc", "sex_violations")
 
 
@@ -117,7 +119,7 @@ def verdicts(findings: dict[str, dict[str, Any]], way: Path) -> str:
     rows = []
     for path, content in findings.items():
         folder = Path(path).parent
-        counts = Counter(claim["verdict"] for claim in content["claims"])
+        counts = Counter(claim["verdict"] if tested(claim) else UNTESTED for claim in content["claims"])
         link = f"[{folder.name}]({(way / folder / 'findings.md').as_posix()})"
         rows.append([link, *(str(counts[verdict]) for verdict in VERDICTS)])
     return table(["claims", *VERDICTS], rows) + "\n"

@@ -311,15 +311,15 @@ def _lead(run: Run, variants: Sequence[str]) -> list[str]:
     ablation = run.ablation
     base = collapsed(ablation, ablation.reference)
     ranked = sorted(
-        (judged.p, -run.in_margins(variant, name), variant, name)
-        for variant in variants
+        (judged.p, -run.in_margins(variant, name), place, variant, name)
+        for place, variant in enumerate(_distinct(ablation, variants))
         if collapsed(ablation, variant) == base
         for name, judged in ablation.significance[variant].items()
         if judged.family != PRIMARY
     )
     if not ranked:
         return []
-    _, _, variant, name = ranked[0]
+    *_, variant, name = ranked[0]
     if not ablation.significance[variant][name].differs:
         return ["nothing that was not named beforehand is beyond chance"]
     return [

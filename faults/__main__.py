@@ -23,22 +23,25 @@ from tests.support.sandbox import ROOT
 
 PAGE = ROOT / "docs/faults.md"
 TEXT = """\
-# Nothing wrong taken for right
+# What becomes of faults
 
-What becomes of faults that are made on purpose, on the tiny cohort of `make smoke`: `make faults`, {minutes:.0f}
-minutes, {date}, commit {commit}, {machine}.
+This page counts what becomes of faults that are made on purpose: nothing wrong may be taken for right. The cohort is
+the tiny one of `make smoke`. Written by `make faults`: {minutes:.0f} minutes, {date}, commit {commit}, {machine}.
 
 {table}
 
-*Survived*: the result is right, at once or when the stage runs again. *One line*: refused, with the file and what to
-do. *Seen by DVC*: the stage alone takes a file of which one bit was turned or that is another variant's, or goes on
-without one that is gone, as only a hash tells. DVC compares hashes before each stage: it was asked about each of these
-files and named it, and *one bit, the whole run* tries what comes of that. The campaign fails on a traceback, on a
-failure without a word, and on a wrong result taken for right.
+- *survived*: the result is right, at once or when the stage runs again.
+- *one line*: refused, with the file and what to do.
+- *seen by DVC*: only a hash can tell that something is wrong, such as one bit turned or a file of another variant. The
+  stage alone takes it, but DVC compares hashes before each stage, and names each of these files. *One bit, the whole
+  run* tries what comes of that.
 
-Stages are killed by SIGKILL before their file operations (Python's audit hook counts them) and at random, and stopped
-by SIGINT at random from the first moment of a fresh process on. The full disk is a tmpfs that only root may mount, with
-0 to 256 KB left; elsewhere that part is left out and says so. Parts run alone too: see `faults/__main__.py`.
+The campaign fails on a traceback, on a failure without a word, and on a wrong result taken for right.
+
+Stages are killed by SIGKILL before their file operations, which Python's audit hook counts, and at random moments. They
+are stopped by SIGINT at random moments, from the first one of a fresh process on. The full disk is a tmpfs with 0 to
+256 KB left. Only root may mount it; elsewhere that part is left out and says so. Parts run alone too: see
+`faults/__main__.py`.
 """
 
 

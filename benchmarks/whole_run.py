@@ -3,7 +3,7 @@
     python -m benchmarks.whole_run [--of FOLDER] [--jobs 2]
 
 Without `--of` the default run is made in a temporary clone, with a store of its own; with it, the last run of a project
-is read, which must have made all its trainings and not taken them from the store. A stage says what it took until its
+is read that made all its trainings and took none from the store. A stage says what it took until its
 own work began (Python's start and imports), for each part of its work, and in all (`ehrgen.core.costs`). What the run's
 processes took beyond their stages is that of DVC, of shells and of waiting. Metrics share work: it is charged to the
 first family that asks for it. Training is all that `train` does once loaded, attribution and probes included.
@@ -31,22 +31,25 @@ Line = dict[str, Any]
 
 
 def lines_of(folder: Path) -> list[Line]:
-    """What the stages of the last run of a project have said.
+    """What the stages of a project's last whole run have said.
 
     Raises:
-        ValueError: If it was not a whole run that made all its trainings.
+        ValueError: If no run made all its trainings.
     """
-    record = folder / COSTS
-    lines = [json.loads(line) for line in record.read_text(encoding="utf-8").splitlines()] if record.exists() else []
+    for record in sorted((folder / COSTS).glob("*.jsonl"), reverse=True):
+        lines = [json.loads(line) for line in record.read_text(encoding="utf-8").splitlines()]
+        if is_whole(lines):
+            return lines
+    raise ValueError(f"{folder / COSTS}: no whole run; `make repro` from an empty store leaves one")
+
+
+def is_whole(lines: Iterable[Line]) -> bool:
+    """Whether a run came to its end and made all its trainings."""
+    lines = list(lines)
     cells = [sorted(line["stage"].partition("@")[2] for line in lines if kind(line) == name) for name in CELL]
     trained = [line for line in lines if kind(line) == "train" and "epochs" in line["parts"]]
     ended = [line for line in lines if line["stage"] == RUN]
-    if len(ended) != 1 or not cells[0] or any(cell != cells[0] for cell in cells) or len(trained) < len(cells[0]):
-        raise ValueError(
-            f"{record}: no whole run: {len(trained)} trainings made, {len(cells[1])} cells sampled, {len(cells[2])} "
-            f"measured, {len(ended)} ends of a run; `make repro` from an empty store leaves one"
-        )
-    return lines
+    return len(ended) == 1 and len(trained) > 0 and all(len(cell) == len(trained) for cell in cells)
 
 
 def kind(line: Line) -> str:

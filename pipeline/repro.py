@@ -7,6 +7,7 @@ import argparse
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 
 from ehrgen.core import costs
 from ehrgen.core.command import run
@@ -33,7 +34,7 @@ def main() -> None:
     checked(load_yaml(PARAMS), str(PARAMS))
     for done in mend():
         print(done)
-    costs.begin(COSTS)
+    costs.begin(COSTS / f"{datetime.now(UTC):%Y-%m-%dT%H%M%S}.jsonl")
     execute(jobs, stored, standing_by)
 
 

@@ -18,8 +18,8 @@ from ehrgen.core.lockfile import keep
 LOGS = Path(".dvc/tmp/repro")
 STANDBY = str(LOGS / "standby")
 """The socket of the interpreter that stages begin as copies of."""
-COSTS = LOGS / "costs.jsonl"
-"""What the stages of the last run took; see `core.costs`."""
+COSTS = LOGS / "costs"
+"""A file a run, named by when it began: what its stages took; see `core.costs`."""
 PATIENCE = 20.0  # seconds that a stage has to end by itself
 TOLD = 12  # lines of a failure whose reason cannot be told
 OWN = re.compile(r"error: (?P<text>.*)")  # of a stage

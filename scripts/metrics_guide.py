@@ -19,7 +19,8 @@ BETTER = {"higher": "higher is better", "lower": "lower is better", "match": "cl
 HEAD = """\
 # Metrics
 
-Written by `python -m scripts.metrics_guide` from the docstrings in `ehrgen/metrics`; do not edit.
+This page says of each metric what it measures, what is good and bad, and who passes it undeservedly. Written by
+`python -m scripts.metrics_guide` from the docstrings in `ehrgen/metrics`; do not edit.
 
 - Every metric compares equally many patients: held-out real ones (H), the ones to be judged (S), training patients (T).
 - The **floor** is the real-vs-real baseline: the same number for a second sample of held-out real patients. No

@@ -164,18 +164,25 @@ def test_few_patients_are_said_to_be_few():
     assert "Few patients" not in points({}, {})
 
 
-def verdict(name: str, **others: int) -> Verdict:
-    return Verdict(name, {name: 2, **others}, "", ())
+def verdict(name: str, evidence: str = "", **others: int) -> Verdict:
+    return Verdict(name, {name: 2, **others}, evidence, ())
 
 
 def test_faults_the_gravest_first_and_split_seeds_last():
     verdicts = {
-        "base": {"lm": verdict("healthy"), "sex": verdict("negligible"), "age": verdict("unlearned", healthy=2)},
-        "replica": {"lm": verdict("leaky"), "sex": verdict("leaky"), "cooccur": verdict("constant")},
+        "base": {
+            "lm": verdict("healthy"),
+            "sex": verdict("negligible", "0.1 % of the gradient, 0.02 % of the loss value"),
+            "age": verdict("unlearned", healthy=2),
+        },
+        "replica": {
+            "lm": verdict("leaky"),
+            "sex": verdict("leaky"),
+            "cooccur": verdict("constant", "28 % of the loss value, 0 % of the gradient"),
+        },
         "slow": {"lm": verdict("unlearned"), "sex": verdict("unlearned")},
     }
-    objectives = {**OBJECTIVES, "replica": {"cooccur": {"weight": 1.0, "share": 0.28}}}
-    found = {one.head: one.text for one in summary(compared({}, {}), {}, verdicts, objectives)}
+    found = {one.head: one.text for one in summary(compared({}, {}), {}, verdicts, OBJECTIVES)}
     assert found["Losses that do not work"] == (
         "The co-occurrence loss of `replica` teaches nothing: it is 28 % of the loss value and has no gradient. "
         "The language model of `replica` is leaky: it reads inputs that it does not have when patients are sampled. "

@@ -54,7 +54,7 @@ def summary(ablation: Ablation, changed: Changes, verdicts: Verdicts, objectives
         "What they cost": [] if stuck else _effects(run, alone, HARM),
         "Other changes": _others(run, [variant for variant in told if variant not in alone]),
         "Losses that do not work": [
-            *faults.sentences(verdicts, objectives, ablation.reference),
+            *faults.sentences(verdicts, ablation.reference),
             *_same(ablation, alone),
         ],
         **({} if stuck else {"Collapse": sentences(ablation, changed)}),

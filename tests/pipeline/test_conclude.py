@@ -22,6 +22,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         {"ablation": {"run": list(run), "seeds": seeds} | dict.fromkeys(("reference", "headline"), "replica")},
         Path("params.yaml"),
     )
+    effective = {name: {"loss": {"cooccur": 0.05 * (name == "replica")}} for name in run}
+    YAML().dump({"effective": effective}, Path("resolved.yaml"))
     for variant, of_variant in run.items():
         for seed in of_variant:
             scores(coverage=0.1 + 0.5 * (variant != "replica")).save(Path(f"reports/runs/{variant}/{seed}.json"))

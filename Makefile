@@ -59,7 +59,7 @@ bench: $(READY)
 	@for size in default large; do .venv/bin/python -m benchmarks.training --size $$size || exit; done
 	@for what in objectives schemes; do .venv/bin/python -m benchmarks.steps $$what || exit; done
 	@for what in training_default training_large sampling; do .venv/bin/python -m benchmarks.breakdown $$what || exit; done
-	@for what in compiled sampling counting preparation evaluation pipeline whole_run summary; do \
+	@for what in compiled sampling counting preparation evaluation growth pipeline whole_run summary; do \
 		.venv/bin/python -m benchmarks.$$what || exit; done
 
 faults: $(READY)

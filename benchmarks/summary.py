@@ -27,6 +27,7 @@ TITLES = {
     "preparation": "From tables to sequences and pairs, at the size of MIMIC-III",
     "counting": "Counting pairs at the size of MIMIC-III",
     "evaluation": "All metrics of one synthetic cohort",
+    "growth": "How time and memory grow with the number of patients",
     "pipeline": "DVC around the stages, tiny project",
 }
 HEAD = """# Benchmarks
@@ -63,6 +64,8 @@ COLUMNS: dict[str, tuple[str, Callable[[Row, str], str]]] = {
     "cpu": ("CPU seconds", lambda row, unit: f"{row['cpu']:,.2f}"),
     "share": ("share", lambda row, unit: f"{row['share']:.1%}"),
     "peak": ("peak memory", lambda row, unit: f"{row['peak']:.2f} GB"),
+    "exponent": ("exponent of growth", lambda row, unit: f"{row['exponent']:.2f}"),
+    "foreseen": ("not run, foreseen", lambda row, unit: f"{row['foreseen']:,.0f} s"),
     "ratio": ("ratio", _ratio),
     "share_of_peak": ("share of peak", lambda row, unit: f"{row['share_of_peak']:.0%}"),
     "first": ("first epoch", lambda row, unit: f"{row['first']:,.0f} s"),
@@ -80,7 +83,8 @@ def section(title: str, found: dict) -> str:
         _parts(found["parts"], found["per"]) if "parts" in found else _contenders(found["of"], found.get("unit", ""))
     )
     goals = [_goal(**one) for one in found.get("goals", [])]
-    return "\n".join([f"## {title}", "", _place(found), "", *table, *([""] if goals else []), *goals]) + "\n"
+    drawing = ["", f"![{title}]({found['figure']})"] if "figure" in found else []
+    return "\n".join([f"## {title}", "", _place(found), "", *table, *drawing, *([""] if goals else []), *goals]) + "\n"
 
 
 def _place(found: dict) -> str:

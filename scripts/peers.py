@@ -40,6 +40,7 @@ SETTINGS = STUDY / "settings.json"
 SEEDS = (0, 1, 2)
 PATIENTS, FEW = 3000, 100
 LEVELS = ("code", "category")
+PATIENTS_OF = {"simulated": "Simulated patients", "nhds": "Discharges of the NHDS"}
 PLURALS = {"code": "codes", "category": "categories"}
 PEERS = {"gpt2": "code", "promptehr": "code", "halo": "category"}  # what each can learn in minutes
 ONCE = ("halo",)  # takes as long as all the others together: the first seed alone
@@ -226,7 +227,7 @@ def report(found: dict[str, dict[str, Any]]) -> str:
         for level in LEVELS:
             if level in content:
                 size = f"{content[level]['patients']:,} patients of each, learnt from {content['training_patients']:,}"
-                title = f"{name.capitalize()} patients, {PLURALS[level]}"
+                title = f"{PATIENTS_OF.get(name, name)}, {PLURALS[level]}"
                 parts += [f"## {title}", f"{size}.", *tables(content[level])]
     return "\n\n".join(parts) + "\n"
 

@@ -241,7 +241,7 @@ def page(values: Values) -> str:
                 "[calibration.json](calibration.json).",
                 f"**The same against the same.** {trainings} trainings of one variant under other seeds, cut {DRAWS:,} "
                 f"times at random into a reference and variants of three seeds. At most {percent(ALPHA)} of variants "
-                "may have any endpoint marked.",
+                "may have any endpoint marked. All cuts share these trainings, so the rates are known only roughly.",
                 table(["variants beside the reference", "with any mark", "comparisons marked"], aa),
                 "**Harm of known size.** A share of the codes of training patients swapped in pairs: every code stays "
                 "as frequent, and what belongs together does not. How often any endpoint is said to differ, over all "

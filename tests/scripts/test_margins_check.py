@@ -38,7 +38,7 @@ def test_what_is_too_coarse_and_too_fine_is_told():
     draws[0][0]["codes_per_visit"] = draws[0][1]["codes_per_visit"] = 1.0  # missing elsewhere
     found = comparisons(draws)
     assert list(found) == list(FACTORS)
-    assert "Too fine: coverage. Too coarse: pair_r2." in page(found, DRAWS, 10)
+    assert "- Stated too fine: coverage.\n- Stated too coarse: pair_r2.\n" in page(found, DRAWS, 10)
 
 
 @pytest.mark.slow

@@ -1,10 +1,10 @@
 """CPU seconds and peak memory of each part against the number of patients, both axes logarithmic."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
-from ehrgen.findings.page.axes import Log, x_axis, y_axis
-from ehrgen.findings.page.html import Markup, el, joined, short
+from ehrgen.findings.page.axes import Log, apart, path_through, x_axis, y_axis
+from ehrgen.findings.page.html import Markup, el, joined, svg_file
 
 WIDTH, HEIGHT, LEFT, TOP, NAMES = 470, 330, 56, 46, 96
 NAME = re.compile(r"(?P<part>\w+), (?P<patients>[\d,]+) patients")
@@ -31,19 +31,8 @@ def figure(rows: Mapping[str, Mapping[str, float]]) -> str:
     A line a part and a dot a size; the dotted line grows as the number of patients does.
     """
     panels = [_panel(_of(rows, what), title, WIDTH * n) for n, (what, title) in enumerate(PANELS.items())]
-    width = WIDTH * len(PANELS)
-    drawing = el(
-        "svg",
-        el("style", Markup(STYLE)),
-        *panels,
-        xmlns="http://www.w3.org/2000/svg",
-        viewBox=f"0 0 {width} {HEIGHT}",
-        width=width,
-        height=HEIGHT,
-        role="img",
-        aria_label="CPU seconds and peak memory of each part of a run by the number of patients",
-    )
-    return drawing + "\n"
+    label = "CPU seconds and peak memory of each part of a run by the number of patients"
+    return svg_file(WIDTH * len(PANELS), HEIGHT, label, STYLE, *panels)
 
 
 def _of(rows: Mapping[str, Mapping[str, float]], what: str) -> dict[str, Points]:
@@ -60,14 +49,14 @@ def _panel(parts: Mapping[str, Points], title: str, left: float) -> Markup:
     start, right, bottom = left + LEFT, left + WIDTH - NAMES, HEIGHT - 40
     x = Log(sizes[0], max(sizes[-1], sizes[0] * 2), start + 8, right - 8, zero=start)
     y = Log(min(values) / 1.3, max(values) * 1.3, bottom, TOP, zero=bottom)
-    ends = _apart({name: y(points[-1][1]) for name, points in parts.items()})
+    ends = apart({name: y(points[-1][1]) for name, points in parts.items()}, 14)
     lines = [_line(name, points, x, y, f"var(--ink{n % INKS})") for n, (name, points) in enumerate(parts.items())]
     labels = [
         el("text", name, x=right + 4, y=ends[name] + 4, style=f"fill: var(--ink{n % INKS})")
         for n, name in enumerate(parts)
     ]
     reach = min(sizes[-1] / sizes[0], y.high / (y.low * 1.3))
-    rise = _path([(x(sizes[0]), y(y.low * 1.3)), (x(sizes[0] * reach), y(y.low * 1.3 * reach))])
+    rise = path_through([(x(sizes[0]), y(y.low * 1.3)), (x(sizes[0] * reach), y(y.low * 1.3 * reach))])
     return joined(
         el("text", title, x=start, y=20, class_="title"),
         y_axis(y, start, right, [(tick, f"{tick:g}") for tick in _ticks(y)]),
@@ -91,17 +80,5 @@ def _line(name: str, points: Points, x: Log, y: Log, ink: str) -> Markup:
            style=f"fill: {ink}")
         for size, value in points
     ]  # fmt: skip
-    path = _path([(x(size), y(value)) for size, value in points])
+    path = path_through([(x(size), y(value)) for size, value in points])
     return joined(el("path", d=path, class_="line", style=f"stroke: {ink}"), *dots)
-
-
-def _path(places: Iterable[tuple[float, float]]) -> str:
-    return "M" + "L".join(f"{short(across)} {short(down)}" for across, down in places)
-
-
-def _apart(places: Mapping[str, float]) -> dict[str, float]:
-    """The same places, lower ones pushed down until none covers another."""
-    spread: dict[str, float] = {}
-    for name, at in sorted(places.items(), key=lambda place: place[1]):
-        spread[name] = max([at, *(other + 14 for other in spread.values())])
-    return spread

@@ -12,7 +12,7 @@ reports are, on the endpoints of all objectives at once. Trainings are kept in .
 
 import argparse
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from itertools import combinations
@@ -27,8 +27,8 @@ from ehrgen.core.params import load_yaml, section
 from ehrgen.data.cohort import SPLITS
 from ehrgen.data.sequences.sequences import Sequences
 from ehrgen.data.sequences.vocabulary import FIRST_CODE
-from ehrgen.findings.page.axes import Linear, x_axis, y_axis
-from ehrgen.findings.page.html import Markup, el, joined, short
+from ehrgen.findings.page.axes import Linear, path_through, x_axis, y_axis
+from ehrgen.findings.page.html import Markup, el, joined, short, svg_file
 from ehrgen.findings.statistics import pooling
 from ehrgen.findings.statistics.significance import ALPHA, holm
 from ehrgen.findings.text.tables import percent, table
@@ -254,6 +254,12 @@ def page(values: Values) -> str:
     )
 
 
+STYLE = (
+    "text{font:12px system-ui,sans-serif;fill:#5b6472}.grid{stroke:#d9d6d0}.end{text-anchor:end}"
+    ".mid{text-anchor:middle}"
+)
+
+
 def figure(values: Values) -> str:
     """The detection curve: share of codes swapped across, how often it is seen up, a line a number of seeds."""
     found = curve(values)
@@ -264,32 +270,25 @@ def figure(values: Values) -> str:
         _line(row, x, y, inks[seeds], f"{seeds} seeds", 60 + 16 * place)
         for place, (seeds, row) in enumerate(found.items())
     ]
-    drawing = el(
-        "svg",
-        el("style", Markup("text{font:12px system-ui,sans-serif;fill:#5b6472}.grid{stroke:#d9d6d0}.end{text-anchor:end}"
-                           ".mid{text-anchor:middle}")),
+    return svg_file(
+        520,
+        310,
+        "Detection curve",
+        STYLE,
         el("rect", x=0, y=0, width=520, height=310, fill="#ffffff"),
         el("text", "How often a planted harm is seen, by the share of training codes swapped", x=8, y=20),
         y_axis(y, 60, 430, [(tick, percent(tick)) for tick in y.ticks(5)]),
         x_axis(x, 260, 260, [(harm, percent(harm)) for harm in harms]),
         el("path", d=f"M60 {short(y(ALPHA))}H430", stroke="#5b6472", stroke_dasharray="3 3"),
         *lines,
-        xmlns="http://www.w3.org/2000/svg",
-        viewBox="0 0 520 310",
-        width=520,
-        height=310,
-        role="img",
-        aria_label="Detection curve",
-    )  # fmt: skip
-    return drawing + "\n"
+    )
 
 
 def _line(row: Mapping[float, float], x: Linear, y: Linear, ink: str, name: str, below: float) -> Markup:
-    places: Iterable[tuple[float, float]] = [(x(harm), y(seen)) for harm, seen in row.items()]
-    path = "M" + "L".join(f"{short(across)} {short(down)}" for across, down in places)
+    places = [(x(harm), y(seen)) for harm, seen in row.items()]
     dots = [el("circle", cx=across, cy=down, r=3.5, fill=ink) for across, down in places]
     label = el("text", name, x=x.end + 12, y=below, style=f"fill:{ink}")
-    return joined(el("path", d=path, fill="none", stroke=ink, stroke_width=2), *dots, label)
+    return joined(el("path", d=path_through(places), fill="none", stroke=ink, stroke_width=2), *dots, label)
 
 
 if __name__ == "__main__":

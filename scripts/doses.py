@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from ehrgen.core.files import read_json, write_text
-from ehrgen.findings.page.axes import Linear, Log, x_axis, y_axis
-from ehrgen.findings.page.html import Markup, el, joined, short
+from ehrgen.findings.page.axes import Linear, Log, apart, path_through, x_axis, y_axis
+from ehrgen.findings.page.html import Markup, el, joined, short, svg_file
 from ehrgen.findings.statistics.results import FLOOR
 from ehrgen.findings.statistics.significance import DIFFERS, SLIGHT, UNDECIDED
 from ehrgen.findings.text.tables import NOTHING, table
@@ -130,20 +130,15 @@ def dose_figure(curves: Sequence[Curve]) -> str:
         "Better (up) or worse (down) than without the loss, in equivalence margins, by dose. Full dots differ. "
         "Dashed: what it may cost."
     )
-    drawing = el(
-        "svg",
-        el("style", Markup(STYLE)),
+    return svg_file(
+        width,
+        height,
+        "Effect of each loss by dose on what it is meant to move and on fidelity and diversity",
+        STYLE,
         el("rect", x=0, y=0, width=width, height=height, fill="#ffffff"),
         el("text", words, x=8, y=18),
         *panels,
-        xmlns="http://www.w3.org/2000/svg",
-        viewBox=f"0 0 {short(width)} {short(height)}",
-        width=width,
-        height=height,
-        role="img",
-        aria_label="Effect of each loss by dose on what it is meant to move and on fidelity and diversity",
     )
-    return drawing + "\n"
 
 
 def _panel(curve: Curve, left: float, top: float) -> Markup:
@@ -153,7 +148,7 @@ def _panel(curve: Curve, left: float, top: float) -> Markup:
     y = Linear(-MOST, MOST, bottom, top + TOP)
     band = el("rect", x=left + LEFT, y=y(1), width=right - left - LEFT, height=y(-1) - y(1), class_="band")
     inks = [*zip(curve.moved.items(), INK, strict=False), *zip(curve.costs.items(), SOFT, strict=False)]
-    places = _apart({metric: y(row[max(row)].benefit) for (metric, row), _ in inks})
+    places = apart({metric: y(row[max(row)].benefit) for (metric, row), _ in inks}, 13)
     lines = [
         joined(
             _line(row, x, y, ink, metric in curve.costs),
@@ -172,7 +167,7 @@ def _panel(curve: Curve, left: float, top: float) -> Markup:
 
 def _line(row: Mapping[int, Response], x: Log, y: Linear, ink: str, cost: bool) -> Markup:
     places = [(x(dose), y(one.benefit), dose, one) for dose, one in row.items()]
-    path = "M" + "L".join(f"{short(across)} {short(down)}" for across, down, _, _ in places)
+    path = path_through((across, down) for across, down, _, _ in places)
     dots = []
     for across, down, dose, one in places:
         title = el("title", f"×{dose}: {one.benefit:+.2f} margins, {one.outcome}")
@@ -182,14 +177,6 @@ def _line(row: Mapping[int, Response], x: Log, y: Linear, ink: str, cost: bool) 
             ends = [short(y(one.benefit + way * one.half_width)) for way in (-1, 1)]
             dots.append(el("path", d=f"M{short(across)} {ends[0]}V{ends[1]}", stroke=ink, opacity="0.6"))
     return joined(el("path", d=path, class_="line cost" if cost else "line", stroke=ink), *dots)
-
-
-def _apart(places: Mapping[str, float]) -> dict[str, float]:
-    """The same places, lower ones pushed down until none covers another."""
-    spread: dict[str, float] = {}
-    for name, at in sorted(places.items(), key=lambda place: place[1]):
-        spread[name] = max([at, *(other + 13 for other in spread.values())])
-    return spread
 
 
 HEAD = """\

@@ -103,3 +103,63 @@ def test_the_answer_and_the_targets_are_those_of_the_committed_run():
     assert len(rows) >= 13
     for name, value in rows:
         assert float(value) == pytest.approx(content["variants"]["multitask"][name]["mean"], abs=0.00051), name
+
+
+WORDS = {
+    "repeated share": "repeated_share",
+    "persistence": "persistence",
+    "c2st": "c2st_auc",
+    "nats": "nll_per_code",
+    "nats of a code": "nll_per_code",
+    "coverage": "coverage",
+    "pair R2": "pair_r2",
+    "sex violations": "sex_violations",
+    "age violations": "age_violations",
+    "likelihood membership": "likelihood_membership_auc",
+}
+WITHOUT = {
+    "history_output": "without_history",
+    "logit_adjustment": "without_logit_adjustment",
+    "demographic_output": "without_demographics",
+    "priors": "without_priors",
+    "held_output": "without_held",
+    "table_rate": "without_table_rate",
+    "`visit_output`": "without_visit",
+    "half of the epochs": "half_the_epochs",
+    "length_output": "without_length",
+    "visit_code_output": "without_visit_codes",
+}
+
+
+def test_what_each_mechanism_is_worth_is_that_of_the_committed_study():
+    found = json.loads((ROOT / "studies/mechanisms/ablation.json").read_text(encoding="utf-8"))
+    text = (ROOT / "studies/mechanisms/ABOUT.md").read_text(encoding="utf-8")
+    checked = 0
+    for line in filter(lambda line: "±" in line and line.startswith("|"), text.splitlines()):
+        (variant,) = {variant for word, variant in WITHOUT.items() if word in line}
+        for word, mean, half in re.findall(r"([A-Za-z][\w ]+?) ([+-][\d.]+) ± ([\d.]+)", line):
+            estimate = found["difference_from_reference"][variant][WORDS[word]]
+            decimals = len(mean.partition(".")[2])
+            assert (mean, half) == (f"{estimate['mean']:+.{decimals}f}", f"{estimate['half_width']:.{decimals}f}"), line
+            checked += 1
+    assert checked == 20
+
+
+def test_the_targets_of_the_discharges_are_beside_the_committed_study():
+    found = json.loads((ROOT / "studies/nhds/ablation.json").read_text(encoding="utf-8"))
+    text = (ROOT / "docs/results.md").read_text(encoding="utf-8")
+    rows = {
+        "single codes: unigram R2": "unigram_r2",
+        "pairs: pair R2": "pair_r2",
+        "different codes: coverage": "coverage",
+        "a classifier: c2st AUC": "c2st_auc",
+    }
+    for words, metric in rows.items():
+        (cells,) = re.findall(rf"^\| {words} \|(.*)\|$", text, re.MULTILINE)
+        ours, _, *others = (cell.strip() for cell in cells.split("|"))
+        assert ours == f"{found['variants']['wide_lm_only'][metric]['mean']:.4f}"
+        anchors = ("latent_profiles", "independent_codes", "floor")
+        assert others == [f"{found['anchors'][name][metric]:.3f}" for name in anchors]
+    for metric in ("effective_codes", "coverage"):
+        cost = found["difference_from_reference"]["no_cooccur"][metric]
+        assert f"{cost['mean']:.3f} ± {cost['half_width']:.3f}" in text

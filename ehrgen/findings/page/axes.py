@@ -1,11 +1,11 @@
 """From numbers to places on a drawing: linear and logarithmic axes, their ticks, and the words of the ticks."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from ehrgen.findings.page.html import Markup, el, joined
+from ehrgen.findings.page.html import Markup, el, joined, short
 
 
 @dataclass(frozen=True)
@@ -101,6 +101,29 @@ def y_axis(scale: Scale, left: float, right: float, words: Sequence[tuple[float,
     """Horizontal grid lines with words on the left."""
     lines = [el("path", class_="grid", d=f"M{left} {scale(at):.1f}H{right}") for at, _ in words]
     return joined(*lines, *(el("text", text, x=left - 6, y=scale(at) + 4, class_="tick end") for at, text in words))
+
+
+def path_through(places: Iterable[tuple[float, float]]) -> str:
+    """The `d` of a path of straight lines.
+
+    Example:
+        >>> path_through([(0, 1), (2.5, 3)])
+        'M0 1L2.5 3'
+    """
+    return "M" + "L".join(f"{short(across)} {short(down)}" for across, down in places)
+
+
+def apart(places: Mapping[str, float], least: float) -> dict[str, float]:
+    """The same places of names, lower ones pushed down until none covers another.
+
+    Example:
+        >>> apart({"a": 5, "b": 0}, 13)
+        {'b': 0, 'a': 13}
+    """
+    spread: dict[str, float] = {}
+    for name, at in sorted(places.items(), key=lambda place: place[1]):
+        spread[name] = max([at, *(other + least for other in spread.values())])
+    return spread
 
 
 def _round_step(least: float) -> float:

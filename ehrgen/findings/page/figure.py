@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ehrgen.findings.page.axes import Linear, Log, x_axis
-from ehrgen.findings.page.html import Markup, el, joined, short
+from ehrgen.findings.page.html import Markup, el, joined, short, svg_file
 from ehrgen.findings.statistics.results import FLOOR
 from ehrgen.findings.text.tables import percent
 
@@ -32,7 +32,7 @@ def figure(ablation: Mapping[str, Any]) -> str:
     """An SVG file from the content of reports/ablation.json: losses of the reference left, coverage of all right.
 
     Below the losses of the reference stands the first of another variant that has weight and no gradient at all.
-    It names its own colours, for a light and for a dark page, as an image takes none from the page around it.
+    It names its own colours, for a light and for a dark page.
     """
     weighted = _weighted(ablation, ablation["reference"])
     for variant in ablation["objectives"]:
@@ -43,19 +43,14 @@ def figure(ablation: Mapping[str, Any]) -> str:
     variants = sorted(known, key=lambda name: name != ablation["reference"])
     bottom = TOP + ROW * max(len(weighted), len(variants))
     width, height = 2 * (NAMES + PANEL) + GAP, bottom + 34
-    drawing = el(
-        "svg",
-        el("style", Markup(STYLE)),
+    return svg_file(
+        width,
+        height,
+        "Share of the loss value and of the gradient by loss; coverage by variant",
+        STYLE,
         _losses(weighted, NAMES, bottom),
         _coverage(ablation, variants, 2 * NAMES + PANEL + GAP, bottom),
-        xmlns="http://www.w3.org/2000/svg",
-        viewBox=f"0 0 {short(width)} {short(height)}",
-        width=width,
-        height=height,
-        role="img",
-        aria_label="Share of the loss value and of the gradient by loss; coverage by variant",
     )
-    return drawing + "\n"
 
 
 def _weighted(ablation: Mapping[str, Any], variant: str) -> dict[str, Mapping[str, float]]:

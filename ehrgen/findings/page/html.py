@@ -43,6 +43,22 @@ def picture(width: float, height: float, label: str, *children: str | None) -> M
     )
 
 
+def svg_file(width: float, height: float, label: str, style: str, *children: str | None) -> str:
+    """The whole text of an SVG file, with styles of its own, as an image takes none from the page around it."""
+    drawing = el(
+        "svg",
+        el("style", Markup(style)),
+        *children,
+        xmlns="http://www.w3.org/2000/svg",
+        viewBox=f"0 0 {short(width)} {short(height)}",
+        width=width,
+        height=height,
+        role="img",
+        aria_label=label,
+    )
+    return drawing + "\n"
+
+
 def short(number: float) -> str:
     """A coordinate to a tenth of a pixel.
 

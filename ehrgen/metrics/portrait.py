@@ -140,9 +140,10 @@ def _lift(held: Bool[ndarray, "N K"], owner: Int[ndarray, " N"]) -> Published:
     share = held.mean(axis=0)
     both = held.T.astype(np.float64) @ held / len(held)
     expected = np.outer(share, share)
-    patients = np.stack([_patients_with(held & held[:, [k]], owner) for k in range(held.shape[1])])
+    groups = held.shape[1]  # none, where no group is in enough patients
+    patients = np.array([_patients_with(held & held[:, [k]], owner) for k in range(groups)]).reshape(groups, groups)
     shown = (patients >= SMALLEST_SHOWN) | ((patients == 0) & (expected * len(held) >= SMALLEST_SHOWN))
-    below = np.tril_indices(held.shape[1], -1)
+    below = np.tril_indices(groups, -1)
     lift = np.divide(both, expected, out=np.full_like(both, np.nan), where=expected > 0)
     return published(lift[below], ~shown[below])
 

@@ -83,6 +83,11 @@ def test_never_together_is_0_where_many_are_expected():
     assert of(records, records)["chapter_pairs"]["synthetic"] == [0.0]
 
 
+def test_so_few_patients_that_no_group_is_shown_have_no_pairs():
+    records = [["4019 486"]] * 10
+    assert of(records, records)["chapter_pairs"] == {"labels": [], "real": [], "synthetic": []}
+
+
 def test_lift_equals_the_reference(found: dict):
     pairs = found["category_pairs"]
     names = [label.split()[0] for label in pairs["labels"]]
